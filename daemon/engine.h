@@ -112,7 +112,9 @@ enum insert_policy insert_policy_from_string(const char *s);
 
 static inline bool job_state_is_final(enum job_state s) { return s >= JOB_DONE; }
 
-/* Level state and policy of a slot, as the caller knows them now. */
+/* Level state and policy of a slot, as the caller knows them now. Between two
+ * engine_slot_set() the engine takes in what a good answer implies: REMOVE
+ * clears occupied, POWER_ON and POWER_OFF set and clear power. */
 struct engine_slot {
 	slot_handle_t parent;   /* nearest slot above, 0 at the root */
 	bool native;            /* the kernel's driver powers it: no power steps */
@@ -173,7 +175,7 @@ struct job {
 	usec_t state_since;
 	usec_t step_since;
 	usec_t step_deadline;    /* USEC_INFINITY: none (only STEP_TURN) */
-	int error;               /* errno of a failure, 0 otherwise */
+	int error;               /* errno of a failure or refusal (EPERM: protected, EACCES: in use), else 0 */
 	char *reason;            /* a sentence for people, or NULL */
 	char *requested_by;      /* "uid 0", "button" … */
 };
@@ -235,11 +237,12 @@ struct request {
 /*
  * Asks for a job. Returns
  *   0          *ret is the job, new or the one under way that does the same
- *   1          nothing to do, *ret is NULL (eject of an empty slot …)
+ *   1          nothing to do, *ret is NULL (eject of an empty slot, rescan of one that is off …)
  *   -ENOENT    no such slot
  *   -EBUSY     another operation is under way on the slot or an ancestor; *ret is that job
  *   -ENOMEDIUM insert: no card
  *   -EPERM     insert: latch open
+ *   -EOPNOTSUPP OPERATION_REPLACE: not there yet
  *   -ENOMEM
  */
 int engine_request(struct engine *e, slot_handle_t slot, const struct request *r, usec_t now, const struct job **ret);
@@ -248,14 +251,15 @@ int engine_request(struct engine *e, slot_handle_t slot, const struct request *r
 enum verdict engine_event(struct engine *e, slot_handle_t slot, enum slot_event event, usec_t now);
 
 /* Asks to cancel. Returns 0 (cancelled, or will be as soon as the step under
- * way can be undone), -ENOENT no such job, -EALREADY it is past the commit. */
+ * way can be undone), -ENOENT no such job, -EALREADY it is past the commit, or
+ * a surprise eject: the card is gone already. */
 int engine_cancel(struct engine *e, uint32_t job_id, const char *reason, usec_t now);
 
 /*
  * The caller's answer to ACTION_CHECK … ACTION_CONFIRM of a job: error 0 or a
  * positive errno, reason a sentence or NULL. For STEP_CHECK EACCES refuses.
- * Returns 0, or -ESTALE if the job is not in that step (late answers of ended
- * jobs are taken: they free the commit).
+ * Returns 0, or -ESTALE if the job is not in that step or its action was not
+ * taken yet. A job whose commit was asked for does not end before the answer.
  */
 int engine_step_done(struct engine *e, uint32_t job_id, enum job_step step, int error, const char *reason, usec_t now);
 

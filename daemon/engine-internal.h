@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the engine's own files share. Included by engine*.c only.
+ *
+ *   engine.c         the interface: slots, requests, time, actions, looking around
+ *   engine-event.c   what a slot's event means: which job it starts, joins or cancels
+ *   engine-job.c     the life of one job: (state, event) → (state, step, action)
+ *   engine-names.c   string tables
+ *
+ * The order of calls is engine.c → engine-event.c → engine-job.c; only
+ * engine-job.c changes the state or step of a job.
+ */
+#ifndef HOTPLUGD_ENGINE_INTERNAL_H
+#define HOTPLUGD_ENGINE_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "engine.h"
+
+/* An action that waits to be taken. It is part of the job or slot it is about,
+ * so that queueing cannot fail; queued twice, it stays where it was. */
+struct pending {
+	TAILQ_ENTRY(pending) entry;
+	bool queued;
+	struct action action;
+};
+TAILQ_HEAD(pending_list, pending);
+
+struct engine_node {
+	TAILQ_ENTRY(engine_node) entry;
+	slot_handle_t handle;
+	struct engine_slot s;
+	struct engine_job *job;  /* the one under way, or NULL */
+	struct pending leds;
+	usec_t debounce;         /* the link is lost: believed from then on */
+	usec_t blink_until;      /* attention LED blinks for a refused press */
+
+	/* Seen while a job of the slot or of one above was under way; looked at
+	 * when that ends, see engine_node_reconsider(). */
+	bool loss_pending;       /* card lost: remove what it left behind */
+	bool link_down_seen;     /* link lost: look whether it came back */
+	bool card_seen;          /* card came or went: insert what is there then */
+};
+TAILQ_HEAD(engine_node_list, engine_node);
+
+struct engine_job {
+	struct job job;           /* first: struct job pointers are cast back */
+	TAILQ_ENTRY(engine_job) entry;
+	struct engine_node *node; /* NULL: the slot went away during the commit */
+	usec_t window;            /* button window, 0: none */
+	uint64_t ready;           /* order of arrival at STEP_TURN */
+	bool slot_gone;           /* ends as gone once the commit is answered */
+	bool leds_changed;        /* to be restored if the job comes to nothing */
+	bool ended_taken;         /* ACTION_JOB_ENDED was taken: may be freed */
+	struct pending ask;       /* the step's question to the caller */
+	struct pending tell_new, tell_changed, tell_ended;
+};
+TAILQ_HEAD(engine_job_list, engine_job);
+
+struct engine {
+	struct engine_config config;
+	usec_t now;
+	uint32_t last_job_id;
+	uint64_t last_ready;
+	struct engine_job *commit;     /* the one commit, from question to answer */
+	struct engine_node_list nodes;
+	struct engine_job_list jobs;   /* under way, oldest first */
+	struct engine_job_list ended;  /* kept until the caller has seen the end */
+	struct pending_list actions;
+};
+
+/* What can happen to a job. */
+enum job_event {
+	JOB_EVENT_START,
+	JOB_EVENT_TIMER,      /* window or off-wait is over */
+	JOB_EVENT_ANSWER,     /* the caller answers the step's question */
+	JOB_EVENT_TURN,       /* the commit is free for it */
+	JOB_EVENT_CANCEL,
+	JOB_EVENT_PRESS,
+	JOB_EVENT_JOIN,       /* somebody else asks for the same */
+	JOB_EVENT_CARD_FOUND,
+	JOB_EVENT_CARD_LOST,  /* or its link, for good */
+	JOB_EVENT_LATCH_OPEN,
+	JOB_EVENT_ANCESTOR,   /* the eject of a slot above starts its commit */
+	JOB_EVENT_SLOT_GONE,
+	_JOB_EVENT_MAX,
+};
+
+struct job_input {
+	enum job_event event;
+	int error;             /* JOB_EVENT_ANSWER */
+	const char *reason;    /* JOB_EVENT_ANSWER, _CANCEL, _CARD_LOST; NULL: none */
+	uint32_t ancestor;     /* JOB_EVENT_ANCESTOR: the eject's job id */
+};
+
+/* engine.c */
+struct engine_node *engine_node_find(const struct engine *e, slot_handle_t handle);
+bool engine_node_is_below(const struct engine *e, const struct engine_node *n, const struct engine_node *above);
+/* The slots below went away, or will be reported so: what was seen there is void. */
+void engine_node_forget_below(struct engine *e, const struct engine_node *above);
+/* The eject of a slot above that is committing or settling, or NULL. */
+struct engine_job *engine_node_ejecting_ancestor(const struct engine *e, const struct engine_node *n);
+void engine_queue(struct engine *e, struct pending *p);
+void engine_unqueue(struct engine *e, struct pending *p);
+/* Sets LEDs; a slot of the kernel's driver and NULL are left alone. */
+void engine_leds(struct engine *e, struct engine_node *n, enum indicator power, enum indicator attention);
+/* Blinks the attention LED for a refused press. */
+void engine_leds_refuse(struct engine *e, struct engine_node *n);
+usec_t engine_time_add(usec_t a, usec_t b);
+
+/* A slot is on when it is powered or has devices. */
+static inline bool engine_node_is_on(const struct engine_node *n)
+{
+	return n->s.power || n->s.occupied;
+}
+
+/* engine-event.c */
+enum verdict engine_node_event(struct engine *e, struct engine_node *n, enum slot_event event);
+/* The link stayed lost. */
+void engine_node_debounce_over(struct engine *e, struct engine_node *n);
+/* Starts what an event asked for that came while a job was in the way. */
+void engine_node_reconsider(struct engine *e, struct engine_node *n);
+
+/* engine-job.c */
+/* Makes a job and starts it. Returns NULL when out of memory. The slot must
+ * not have a job. */
+struct engine_job *engine_job_start(struct engine *e, struct engine_node *n, const struct request *r, usec_t window);
+struct engine_job *engine_job_free(struct engine_job *j);
+/* The one way to make a job go on. The job may have ended when this returns;
+ * its memory stays. The verdict is meant for events of the slot. */
+enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const struct job_input *in);
+void engine_job_set_stalled(struct engine *e, struct engine_job *j);
+void engine_job_set_force(struct engine *e, struct engine_job *j);
+/* The card is gone already: cannot be cancelled, goes first. */
+bool engine_job_is_surprise_eject(const struct engine_job *j);
+
+#endif
