@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Builds the project for the guest and installs it into a tree in the build folder."""
+
+import subprocess
+
+from lab import kernel, paths
+
+
+def guest_build(name=kernel.DEFAULT):
+    """Configure and compile; return the build directory, or None without a meson.build."""
+    if not (paths.SOURCE / "meson.build").exists():
+        paths.say("no meson.build: the guest is a stock system")
+        return None
+    directory = paths.BUILD / "guest"
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    if not (directory / "build.ninja").exists():
+        run("meson", "setup", directory, paths.SOURCE, "--prefix=/usr", "-Dmodule=enabled",
+            f"-Dkernel_dir={kernel.headers(kernel.KERNELS[name])}", "-Dtest_build=true")
+    run("meson", "compile", "-C", directory)
+    return directory
+
+
+def installed(name=kernel.DEFAULT):
+    """Build and install; return the tree (None: stock). Safe against a second caller."""
+    with paths.lock(paths.BUILD / "guest.lock"):
+        directory = guest_build(name)
+        if not directory:
+            return None
+        tree = paths.BUILD / "guest-tree"
+        paths.remove(tree)
+        run("meson", "install", "-C", directory, "--no-rebuild", "--quiet", "--destdir", tree)
+        return tree
+
+
+def run(*command):
+    """Run a step of the build; show what it said only when it fails."""
+    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout}")
