@@ -1,0 +1,441 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Carries out what the engine wants done for a job, and brings back the answer.
+ *
+ * Responsible for: turning each action into commands of the shim, work of the
+ * worker, or a wait for drivers; keeping track of whose answer is awaited;
+ * answering legacy writers. Decides nothing: what comes next is the engine's.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "job-dbus.h"
+#include "manager.h"
+#include "worker-link.h"
+
+/* How long a driver may take to bind before the job says that none did. */
+#define CONFIRM_USEC (5 * USEC_PER_SEC)
+
+/* A cookie names the job and the step that a command belongs to; what nobody
+ * waits for has the job 0. */
+static uint64_t cookie_of(uint32_t job_id, enum job_step step)
+{
+	return (uint64_t)job_id << 8 | (uint64_t)step;
+}
+
+static struct job_run *run_find(struct manager *m, uint32_t job_id, enum job_step step)
+{
+	struct job_run *run;
+
+	TAILQ_FOREACH(run, &m->runs, entry)
+		if (run->job_id == job_id && run->step == step)
+			return run;
+	return NULL;
+}
+
+static void run_free(struct job_run *run)
+{
+	TAILQ_REMOVE(&run->manager->runs, run, entry);
+	sd_event_source_disable_unref(run->timer);
+	free(run);
+}
+
+/* The answer of a step goes to the engine. Takes the run. */
+static void run_done(struct job_run *run, int error, const char *reason)
+{
+	struct manager *m = run->manager;
+	uint32_t job_id = run->job_id;
+	enum job_step step = run->step;
+
+	run_free(run);
+	if (engine_step_done(m->engine, job_id, step, error, reason, manager_now(m)) < 0)
+		log_debug("job %" PRIu32 ": late answer of step %s", job_id, job_step_to_string(step));
+	manager_run_engine(m);
+}
+
+static struct job_run *run_new(struct manager *m, const struct job *job, enum job_step step)
+{
+	struct job_run *run = calloc(1, sizeof(*run));
+
+	if (!run)
+		return NULL;
+	run->manager = m;
+	run->job_id = job->id;
+	run->slot = job->slot;
+	run->step = step;
+	TAILQ_INSERT_TAIL(&m->runs, run, entry);
+	return run;
+}
+
+static void on_commit_done(int error, const char *text, void *userdata)
+{
+	struct job_run *run = userdata;
+	struct slot *s = manager_slot_by_handle(run->manager, run->slot);
+
+	if (s && slot_refresh_devices(s) >= 0)
+		manager_slot_changed(run->manager, s);
+	run_done(run, error, error ? text : NULL);
+}
+
+static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
+{
+	struct worker_request request = { 0 };
+	int r;
+
+	if (s->backend == BACKEND_SHIM) {
+		request.type = WORKER_REMOVE_SHIM;
+		request.address = s->address;
+		request.generation = s->generation;
+		return worker_link_submit(m->worker, &request, on_commit_done, run);
+	}
+	/* The kernel's driver: each function by hand, then power off. */
+	r = slot_refresh_devices(s);
+	if (r < 0)
+		return r;
+
+	_cleanup_free_ const char **functions = calloc(s->n_functions + 1, sizeof(*functions));
+
+	if (!functions)
+		return -ENOMEM;
+	for (size_t i = 0; i < s->n_functions; i++)
+		functions[i] = s->functions[i].address;
+	request.type = WORKER_REMOVE_NATIVE;
+	request.slot = slot_kernel_name(s);
+	request.functions = functions;
+	request.n_functions = s->n_functions;
+	return worker_link_submit(m->worker, &request, on_commit_done, run);
+}
+
+static int start_rescan(struct manager *m, struct slot *s, struct job_run *run)
+{
+	struct worker_request request = { 0 };
+
+	if (s->backend == BACKEND_SHIM) {
+		request.type = WORKER_RESCAN_SHIM;
+		request.address = s->address;
+		request.generation = s->generation;
+	} else {
+		request.type = WORKER_INSERT_NATIVE;
+		request.slot = slot_kernel_name(s);
+	}
+	return worker_link_submit(m->worker, &request, on_commit_done, run);
+}
+
+/* The names of functions without a driver, or NULL when all have one. A bridge
+ * needs none of its own to let its devices work, but gets pcieport. */
+static char *functions_without_driver(const struct slot *s)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = NULL;
+
+	for (size_t i = 0; i < s->n_functions; i++) {
+		if (s->functions[i].driver[0] != '\0' || s->functions[i].bridge)
+			continue;
+		if (!f)
+			f = open_memstream(&text, &size);
+		if (!f)
+			return NULL;
+		fprintf(f, "%s%s", ftell(f) > 0 ? ", " : "", s->functions[i].address);
+	}
+	if (f && fclose(f) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+/* Ends a confirm step when all drivers are bound, or when @expired. */
+static void confirm_check(struct job_run *run, bool expired)
+{
+	struct slot *s = manager_slot_by_handle(run->manager, run->slot);
+	_cleanup_free_ char *bare = NULL, *reason = NULL;
+
+	if (!s) { /* the engine has ended the job with the slot */
+		run_done(run, ENODEV, NULL);
+		return;
+	}
+	bare = functions_without_driver(s);
+	if (s->n_functions > 0 && !bare) {
+		run_done(run, 0, NULL);
+		return;
+	}
+	if (!expired)
+		return;
+	if (s->n_functions == 0)
+		run_done(run, ENODEV, "the device went away while its driver was awaited");
+	else if (asprintf(&reason, "no driver bound to %s", bare) < 0)
+		run_done(run, ENOMEM, NULL);
+	else
+		run_done(run, 0, reason);
+}
+
+static int on_confirm_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	confirm_check(userdata, true);
+	return 0;
+}
+
+static int start_confirm(struct manager *m, struct job_run *run)
+{
+	int r = sd_event_add_time(m->event, &run->timer, CLOCK_MONOTONIC, manager_now(m) + CONFIRM_USEC, 0,
+				  on_confirm_timer, run);
+
+	if (r >= 0)
+		confirm_check(run, false);
+	return r;
+}
+
+void job_on_devices_changed(struct manager *m, struct slot *s)
+{
+	struct job_run *run, *next;
+
+	for (run = TAILQ_FIRST(&m->runs); run; run = next) {
+		next = TAILQ_NEXT(run, entry);
+		if (run->step == STEP_CONFIRM && run->slot == s->handle) {
+			confirm_check(run, false);
+			return; /* a slot has one job, and the list may have changed */
+		}
+	}
+}
+
+static void set_indicators(struct manager *m, const struct action *a)
+{
+	static const uint32_t values[] = {
+		[INDICATOR_KEEP] = HPSHIM_INDICATOR_UNKNOWN,
+		[INDICATOR_OFF] = HPSHIM_INDICATOR_OFF,
+		[INDICATOR_ON] = HPSHIM_INDICATOR_ON,
+		[INDICATOR_BLINK] = HPSHIM_INDICATOR_BLINK,
+	};
+	struct slot *s = manager_slot_by_handle(m, a->slot);
+	int r = 0;
+
+	if (!s || s->backend != BACKEND_SHIM)
+		return; /* the native driver has its own mind about them */
+	if (a->power_led != INDICATOR_KEEP)
+		r = shim_link_set_power_indicator(m->shim, s->shim_id, s->generation, values[a->power_led], 0);
+	if (r >= 0 && a->attention_led != INDICATOR_KEEP)
+		r = shim_link_set_attention_indicator(m->shim, s->shim_id, s->generation, values[a->attention_led], 0);
+	if (r < 0)
+		log_warning("%s: cannot set indicators: %s", s->name, strerror(-r));
+}
+
+/* Starts the step of a job; a step that cannot be started fails. */
+static void start_step(struct manager *m, const struct action *a)
+{
+	static const enum job_step steps[_ACTION_MAX] = {
+		[ACTION_CHECK] = STEP_CHECK,
+		[ACTION_POWER_ON] = STEP_POWER_ON,
+		[ACTION_POWER_OFF] = STEP_POWER_OFF,
+		[ACTION_REMOVE] = STEP_REMOVE,
+		[ACTION_RESCAN] = STEP_RESCAN,
+		[ACTION_CONFIRM] = STEP_CONFIRM,
+	};
+	struct slot *s = manager_slot_by_handle(m, a->slot);
+	uint32_t id = a->job->id;
+	enum job_step step = steps[a->type];
+	struct job_run *run = s ? run_new(m, a->job, step) : NULL;
+	int r = 0;
+
+	if (!run) {
+		engine_step_done(m->engine, id, step, s ? ENOMEM : ENODEV, NULL, manager_now(m));
+		return;
+	}
+	switch (a->type) {
+	case ACTION_CHECK:
+		run_done(run, 0, NULL);
+		return;
+	case ACTION_POWER_ON:
+	case ACTION_POWER_OFF:
+		r = shim_link_set_power(m->shim, s->shim_id, s->generation, a->type == ACTION_POWER_ON,
+					cookie_of(id, step));
+		break;
+	case ACTION_REMOVE:
+		r = start_remove(m, s, run);
+		break;
+	case ACTION_RESCAN:
+		r = start_rescan(m, s, run);
+		break;
+	case ACTION_CONFIRM:
+		r = start_confirm(m, run);
+		break;
+	default:
+		r = -EINVAL;
+	}
+	if (r < 0)
+		run_done(run, -r, NULL);
+}
+
+void job_on_op_done(struct manager *m, const struct shim_event *e)
+{
+	struct job_run *run = run_find(m, (uint32_t)(e->cookie >> 8), (enum job_step)(e->cookie & 0xff));
+
+	if (run)
+		run_done(run, -e->error, e->report[0] != '\0' ? e->report : NULL);
+	else if (e->error)
+		log_warning("%s: a command of the shim failed: %s", e->slot.name[0] != '\0' ? e->slot.name : "hpshim",
+			    e->report[0] != '\0' ? e->report : strerror(-e->error));
+}
+
+/* Answers the legacy writers that waited for @job. */
+static void answer_legacy(struct manager *m, const struct job *job)
+{
+	struct legacy *l, *next;
+	int error = 0;
+
+	switch (job->state) {
+	case JOB_DONE:
+		break;
+	case JOB_CANCELLED:
+		error = -ECANCELED;
+		break;
+	case JOB_REFUSED:
+		error = -EPERM;
+		break;
+	case JOB_GONE:
+		error = -ENODEV;
+		break;
+	default:
+		error = job->error ? -job->error : -EIO;
+	}
+	for (l = TAILQ_FIRST(&m->legacy); l; l = next) {
+		next = TAILQ_NEXT(l, entry);
+		if (l->job_id != job->id)
+			continue;
+		shim_link_answer_request(m->shim, l->request, error);
+		TAILQ_REMOVE(&m->legacy, l, entry);
+		free(l);
+	}
+}
+
+void job_on_legacy_request(struct manager *m, struct slot *s, const struct shim_event *e)
+{
+	const struct job *job = NULL;
+	struct request request = {
+		.operation = e->value ? OPERATION_INSERT : OPERATION_EJECT,
+		.origin = ORIGIN_SYSFS,
+		.requested_by = "sysfs",
+	};
+	struct legacy *l = calloc(1, sizeof(*l));
+	int r = l ? engine_request(m->engine, s->handle, &request, manager_now(m), &job) : -ENOMEM;
+
+	log_notice("%s: somebody wrote %u to slots/%s/power%s", s->name, e->value, slot_kernel_name(s),
+		   r > 0 ? ": nothing to do" : r < 0 ? ": refused" : "");
+	if (r != 0) {
+		shim_link_answer_request(m->shim, e->request, r < 0 ? r : 0);
+		free(l);
+		return;
+	}
+	l->request = e->request;
+	l->job_id = job->id;
+	TAILQ_INSERT_TAIL(&m->legacy, l, entry);
+	manager_run_engine(m);
+}
+
+void job_on_legacy_cancel(struct manager *m, const struct shim_event *e)
+{
+	struct legacy *l;
+
+	TAILQ_FOREACH(l, &m->legacy, entry) {
+		if (l->request != e->request)
+			continue;
+		/* The writer was killed; what he asked for goes on, as with
+		 * the kernel's own driver. */
+		TAILQ_REMOVE(&m->legacy, l, entry);
+		free(l);
+		return;
+	}
+}
+
+static const char *slot_name(struct manager *m, const struct job *job)
+{
+	struct slot *s = manager_slot_by_handle(m, job->slot);
+
+	return s ? s->name : "slot";
+}
+
+static void tell_change(struct manager *m, const struct job *job)
+{
+	struct slot *s = manager_slot_by_handle(m, job->slot);
+
+	log_debug("%s: job %" PRIu32 " is %s, step %s", slot_name(m, job), job->id, job_state_to_string(job->state),
+		  job_step_to_string(job->step));
+	if (job->stalled) {
+		_cleanup_free_ char *stack = NULL;
+
+		if (job->step == STEP_REMOVE || job->step == STEP_RESCAN)
+			worker_link_stack(m->worker, &stack);
+		log_warning("%s: job %" PRIu32 " has been in step %s for more than %" PRIu64
+			    " s; nothing goes on before it ends%s%s",
+			    slot_name(m, job), job->id, job_step_to_string(job->step),
+			    (manager_now(m) - job->step_since) / USEC_PER_SEC, stack ? ". The kernel is in:\n" : "",
+			    stack ?: "");
+	}
+	job_dbus_changed(m, job);
+	if (s)
+		manager_slot_changed(m, s);
+}
+
+static void tell_end(struct manager *m, const struct job *job)
+{
+	struct slot *s = manager_slot_by_handle(m, job->slot);
+	bool bad = job->state == JOB_FAILED || job->state == JOB_REFUSED;
+
+	if (bad)
+		log_warning("%s: %s (job %" PRIu32 ", by %s) %s%s%s", slot_name(m, job), operation_to_string(job->operation),
+			    job->id, job->requested_by ?: "?", job_state_to_string(job->state), job->reason ? ": " : "",
+			    job->reason ?: "");
+	else
+		log_notice("%s: %s (job %" PRIu32 ", by %s) %s%s%s", slot_name(m, job),
+			   operation_to_string(job->operation), job->id, job->requested_by ?: "?",
+			   job_state_to_string(job->state), job->reason ? ": " : "", job->reason ?: "");
+	job_dbus_ended(m, job);
+	answer_legacy(m, job);
+	if (s)
+		manager_slot_changed(m, s);
+}
+
+void job_run_action(struct manager *m, const struct action *a)
+{
+	struct slot *s;
+
+	switch (a->type) {
+	case ACTION_INDICATORS:
+		set_indicators(m, a);
+		return;
+	case ACTION_JOB_NEW:
+		log_notice("%s: %s begins (job %" PRIu32 ", by %s)", slot_name(m, a->job),
+			   operation_to_string(a->job->operation), a->job->id, a->job->requested_by ?: "?");
+		job_dbus_new(m, a->job);
+		s = manager_slot_by_handle(m, a->slot);
+		if (s)
+			manager_slot_changed(m, s);
+		return;
+	case ACTION_JOB_CHANGED:
+		tell_change(m, a->job);
+		return;
+	case ACTION_JOB_ENDED:
+		tell_end(m, a->job);
+		return;
+	default:
+		start_step(m, a);
+	}
+}
+
+void job_runs_free(struct manager *m)
+{
+	struct job_run *run;
+	struct legacy *l;
+
+	while ((run = TAILQ_FIRST(&m->runs)))
+		run_free(run);
+	while ((l = TAILQ_FIRST(&m->legacy))) {
+		TAILQ_REMOVE(&m->legacy, l, entry);
+		free(l);
+	}
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Carries out what the engine wants done for a job, and brings back the answer.
+ */
+#ifndef HOTPLUGD_JOB_H
+#define HOTPLUGD_JOB_H
+
+#include <sys/queue.h>
+
+#include <systemd/sd-event.h>
+
+#include "engine.h"
+
+struct manager;
+struct slot;
+struct shim_event;
+
+/* A step whose answer is awaited. */
+struct job_run {
+	TAILQ_ENTRY(job_run) entry;
+	struct manager *manager;
+	uint32_t job_id;
+	slot_handle_t slot;
+	enum job_step step;
+	sd_event_source *timer; /* STEP_CONFIRM: how long drivers are waited for */
+};
+TAILQ_HEAD(job_run_list, job_run);
+
+/* A writer of slots/N/power that waits for a job (KERNEL-NOTES: legacy writers). */
+struct legacy {
+	TAILQ_ENTRY(legacy) entry;
+	uint64_t request;
+	uint32_t job_id;
+};
+TAILQ_HEAD(legacy_list, legacy);
+
+/* Starts one action of the engine. The answer comes later, through the engine. */
+void job_run_action(struct manager *m, const struct action *a);
+
+/* A control of the shim completed (HPSHIM_EVENT_OP_DONE). */
+void job_on_op_done(struct manager *m, const struct shim_event *e);
+
+/* A slot's devices changed: a job may have waited for that. */
+void job_on_devices_changed(struct manager *m, struct slot *s);
+
+/* Somebody writes slots/N/power and waits (HPSHIM_EVENT_REQUEST). */
+void job_on_legacy_request(struct manager *m, struct slot *s, const struct shim_event *e);
+void job_on_legacy_cancel(struct manager *m, const struct shim_event *e);
+
+/* Frees all waits; the answers of what is under way are lost. */
+void job_runs_free(struct manager *m);
+
+#endif

@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * org.hotplugd1.Manager on the bus.
+ *
+ * Responsible for: methods that start and cancel jobs, for whom, and their
+ * named errors with a reason a person can act on. The interface is described
+ * in dbus/org.hotplugd1.Manager.xml. Decides nothing about slots or jobs: that
+ * is the engine's.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/names.h"
+#include "job-dbus.h"
+#include "manager-dbus.h"
+#include "polkit.h"
+#include "slot-dbus.h"
+
+/* Reads a{sv}; the one option there is so far is "force". */
+static int read_options(sd_bus_message *call, bool *ret_force, sd_bus_error *error)
+{
+	int force = 0, r;
+
+	r = sd_bus_message_enter_container(call, 'a', "{sv}");
+	if (r < 0)
+		return r;
+	while ((r = sd_bus_message_enter_container(call, 'e', "sv")) > 0) {
+		const char *key, *type;
+
+		r = sd_bus_message_read(call, "s", &key);
+		if (r < 0)
+			return r;
+		if (strcmp(key, "force") != 0)
+			return sd_bus_error_setf(error, ERROR_INVALID, "unknown option '%s'; known: force", key);
+		r = sd_bus_message_peek_type(call, NULL, &type);
+		if (r >= 0 && strcmp(type, "b") != 0)
+			return sd_bus_error_setf(error, ERROR_INVALID, "option 'force' is a boolean, not '%s'", type);
+		r = sd_bus_message_read(call, "v", "b", &force);
+		if (r >= 0)
+			r = sd_bus_message_exit_container(call);
+		if (r < 0)
+			return r;
+	}
+	if (r >= 0)
+		r = sd_bus_message_exit_container(call);
+	if (r < 0)
+		return r;
+	*ret_force = force;
+	return 0;
+}
+
+static char *slot_names(struct manager *m)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	struct slot *s;
+
+	if (!f)
+		return NULL;
+	TAILQ_FOREACH(s, &m->slots, entry)
+		fprintf(f, "%s%s", s == TAILQ_FIRST(&m->slots) ? "" : ", ", s->name);
+	if (TAILQ_EMPTY(&m->slots))
+		fputs("none", f);
+	return fclose(f) == 0 ? text : (free(text), NULL);
+}
+
+static int find_slot(struct manager *m, const char *text, struct slot **ret, sd_bus_error *error)
+{
+	_cleanup_free_ char *why = NULL, *names = NULL;
+
+	if (manager_find_slot(m, text, ret, &why) >= 0)
+		return 0;
+	names = slot_names(m);
+	return sd_bus_error_setf(error, ERROR_NO_SUCH_SLOT, "%s. Slots: %s", why ?: "no such slot", names ?: "");
+}
+
+/* The slot a call is about: the object it is made on, or its first argument. */
+static int call_slot(struct manager *m, sd_bus_message *call, struct slot **ret, sd_bus_error *error)
+{
+	const char *path = sd_bus_message_get_path(call), *text;
+	int r;
+
+	if (strcmp(path, PATH_MANAGER) != 0) {
+		*ret = manager_slot_by_path(m, path);
+		return *ret ? 0 : sd_bus_error_setf(error, ERROR_NO_SUCH_SLOT, "the slot is gone");
+	}
+	r = sd_bus_message_read(call, "s", &text);
+	return r < 0 ? r : find_slot(m, text, ret, error);
+}
+
+static int request_error(struct manager *m, struct slot *s, enum operation operation, int r, const struct job *job,
+			 sd_bus_error *error)
+{
+	const char *what = operation_to_string(operation);
+
+	switch (r) {
+	case -EBUSY: {
+		struct slot *other = manager_slot_by_handle(m, job->slot);
+
+		return sd_bus_error_setf(error, ERROR_BUSY, "cannot %s %s: job %" PRIu32 " (%s, %s) is under way on %s; wait for it or cancel it",
+					 what, s->name, job->id, operation_to_string(job->operation),
+					 job_state_to_string(job->state), other ? other->name : "a slot that is gone");
+	}
+	case -ENOMEDIUM:
+		return sd_bus_error_setf(error, ERROR_EMPTY, "cannot %s %s: there is no card in the slot", what, s->name);
+	case -EPERM:
+		return sd_bus_error_setf(error, ERROR_LATCH_OPEN, "cannot %s %s: the latch is open; close it first", what, s->name);
+	case -ENOENT:
+		return sd_bus_error_setf(error, ERROR_NO_SUCH_SLOT, "%s is gone", s->name);
+	case -EOPNOTSUPP:
+		return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED, "%s is not possible on %s", what, s->name);
+	default:
+		return r;
+	}
+}
+
+static int do_request(struct manager *m, sd_bus_message *call, enum operation operation, sd_bus_error *error)
+{
+	_cleanup_free_ char *requester = NULL, *path = NULL;
+	const struct job *job = NULL;
+	struct request request = { .operation = operation, .origin = ORIGIN_DBUS };
+	struct slot *s;
+	int r;
+
+	/* Read again: while polkit was asked the slot may have gone. */
+	r = sd_bus_message_rewind(call, 1);
+	if (r >= 0)
+		r = call_slot(m, call, &s, error);
+	if (r >= 0)
+		r = read_options(call, &request.force, error);
+	if (r >= 0)
+		r = polkit_requester(call, &requester);
+	if (r < 0)
+		return r;
+	request.requested_by = requester;
+
+	r = slot_refresh_devices(s);
+	if (r < 0)
+		return r;
+	manager_slot_changed(m, s);
+	r = engine_request(m->engine, s->handle, &request, manager_now(m), &job);
+	if (r < 0)
+		return request_error(m, s, operation, r, job, error);
+	if (r > 0) {
+		log_debug("%s of %s asked for by %s: nothing to do", operation_to_string(operation), s->name, requester);
+		return sd_bus_reply_method_return(call, "o", "/");
+	}
+	path = job_dbus_path(job->id);
+	/* The answer goes out before the signals of the job. */
+	r = path ? sd_bus_reply_method_return(call, "o", path) : -ENOMEM;
+	manager_run_engine(m);
+	return r < 0 ? r : 1;
+}
+
+static int do_eject(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return do_request(userdata, call, OPERATION_EJECT, error);
+}
+
+static int do_insert(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return do_request(userdata, call, OPERATION_INSERT, error);
+}
+
+int manager_dbus_request(struct manager *m, sd_bus_message *call, enum operation operation, sd_bus_error *error)
+{
+	struct slot *s;
+	bool force;
+	int r;
+
+	/* Wrong input is told before anybody is asked for a password. */
+	r = call_slot(m, call, &s, error);
+	if (r >= 0)
+		r = read_options(call, &force, error);
+	if (r < 0)
+		return r;
+	return operation == OPERATION_EJECT ? polkit_check(call, POLKIT_EJECT, do_eject, m, error) :
+					      polkit_check(call, POLKIT_INSERT, do_insert, m, error);
+}
+
+static int no_such_job(sd_bus_error *error, uint32_t id)
+{
+	return sd_bus_error_setf(error, ERROR_NO_SUCH_JOB, "there is no job %" PRIu32 "; it may have ended", id);
+}
+
+/* The job a cancel is about: the object it is made on, or its argument. */
+static int cancel_id(sd_bus_message *call, uint32_t *ret)
+{
+	const char *path = sd_bus_message_get_path(call);
+	int r;
+
+	if (strcmp(path, PATH_MANAGER) != 0) {
+		*ret = (uint32_t)strtoul(path + strlen(PATH_JOBS "/"), NULL, 10);
+		return 0;
+	}
+	r = sd_bus_message_rewind(call, 1);
+	return r < 0 ? r : sd_bus_message_read(call, "u", ret);
+}
+
+static int do_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	struct manager *m = userdata;
+	_cleanup_free_ char *requester = NULL, *reason = NULL;
+	uint32_t id;
+	int r;
+
+	r = cancel_id(call, &id);
+	if (r >= 0)
+		r = polkit_requester(call, &requester);
+	if (r >= 0 && asprintf(&reason, "cancelled by %s", requester) < 0)
+		r = -ENOMEM;
+	if (r < 0)
+		return r;
+	r = engine_cancel(m->engine, id, reason, manager_now(m));
+	if (r == -ENOENT)
+		return no_such_job(error, id);
+	if (r == -EALREADY)
+		return sd_bus_error_setf(error, ERROR_TOO_LATE,
+					 "job %" PRIu32 " has reached its commit and cannot be cancelled any more", id);
+	if (r < 0)
+		return r;
+	r = sd_bus_reply_method_return(call, NULL);
+	manager_run_engine(m);
+	return r < 0 ? r : 1;
+}
+
+int manager_dbus_cancel(struct manager *m, sd_bus_message *call, uint32_t id, sd_bus_error *error)
+{
+	if (!engine_job(m->engine, id))
+		return no_such_job(error, id);
+	return polkit_check(call, POLKIT_CANCEL, do_cancel, m, error);
+}
+
+static int method_find_slot(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	struct slot *s;
+	int r = call_slot(userdata, call, &s, error);
+
+	return r < 0 ? r : sd_bus_reply_method_return(call, "o", s->path);
+}
+
+static int method_eject(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return manager_dbus_request(userdata, call, OPERATION_EJECT, error);
+}
+
+static int method_insert(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	return manager_dbus_request(userdata, call, OPERATION_INSERT, error);
+}
+
+static int method_cancel_job(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	uint32_t id;
+	int r = sd_bus_message_read(call, "u", &id);
+
+	return r < 0 ? r : manager_dbus_cancel(userdata, call, id, error);
+}
+
+static int get_version(sd_bus *bus, const char *path, const char *interface, const char *name, sd_bus_message *reply,
+		       void *userdata, sd_bus_error *error)
+{
+	return sd_bus_message_append(reply, "s", HOTPLUGD_VERSION);
+}
+
+static int get_shim(sd_bus *bus, const char *path, const char *interface, const char *name, sd_bus_message *reply,
+		    void *userdata, sd_bus_error *error)
+{
+	struct manager *m = userdata;
+
+	return sd_bus_message_append(reply, "s", shim_state_to_string(m->shim_state));
+}
+
+static const sd_bus_vtable manager_vtable[] = {
+	SD_BUS_VTABLE_START(0),
+	SD_BUS_METHOD_WITH_ARGS("FindSlot", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", slot), method_find_slot,
+				SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Eject", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", job),
+				method_eject, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("Insert", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", job),
+				method_insert, SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_METHOD_WITH_ARGS("CancelJob", SD_BUS_ARGS("u", id), SD_BUS_NO_RESULT, method_cancel_job,
+				SD_BUS_VTABLE_UNPRIVILEGED),
+	SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("u", id, "o", job, "s", slot), 0),
+	SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("u", id, "o", job, "s", slot, "s", result, "s", reason), 0),
+	SD_BUS_SIGNAL_WITH_ARGS("SlotEvent", SD_BUS_ARGS("s", slot, "s", event, "s", verdict), 0),
+	SD_BUS_PROPERTY("Version", "s", get_version, 0, SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("Shim", "s", get_shim, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_VTABLE_END,
+};
+
+int manager_dbus_register(struct manager *m)
+{
+	int r;
+
+	r = sd_bus_add_object_vtable(m->bus, NULL, PATH_MANAGER, INTERFACE_MANAGER, manager_vtable, m);
+	if (r >= 0)
+		r = sd_bus_add_object_manager(m->bus, NULL, PATH_MANAGER);
+	if (r >= 0)
+		r = slot_dbus_register(m);
+	if (r >= 0)
+		r = job_dbus_register(m);
+	return r;
+}
+
+static void warn_unless_sent(const char *what, int r)
+{
+	if (r < 0)
+		log_warning("Cannot tell on the bus about %s: %s", what, strerror(-r));
+}
+
+void manager_dbus_slot_event(struct manager *m, struct slot *s, const char *event, enum verdict verdict)
+{
+	warn_unless_sent(s->name, sd_bus_emit_signal(m->bus, PATH_MANAGER, INTERFACE_MANAGER, "SlotEvent", "sss",
+						     s->name, event, verdict_to_string(verdict)));
+}
+
+void manager_dbus_shim_changed(struct manager *m)
+{
+	warn_unless_sent("the shim", sd_bus_emit_properties_changed(m->bus, PATH_MANAGER, INTERFACE_MANAGER, "Shim", NULL));
+}

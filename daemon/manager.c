@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon's centre.
+ *
+ * Responsible for: making the parts and routing events between them: shim and
+ * udev in, engine, actions out. Which slots there are is registry.c's, what a
+ * job does job.c's, when it may do it engine.c's.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/names.h"
+#include "config.h"
+#include "manager.h"
+#include "manager-dbus.h"
+#include "registry.h"
+#include "slot-dbus.h"
+#include "worker-link.h"
+
+/* How long the shim keeps its slots when the daemon is gone: long enough for a
+ * restart. */
+#define GRACE_MS 10000
+/* Ready means: slots adopted. If that takes longer, ready comes without. */
+#define READY_USEC (10 * USEC_PER_SEC)
+
+const char *shim_state_to_string(enum shim_state s)
+{
+	switch (s) {
+	case SHIM_ABSENT:
+		return "absent";
+	case SHIM_ACTIVE:
+		return "active";
+	case SHIM_BUSY:
+		return "busy";
+	default:
+		return NULL;
+	}
+}
+
+usec_t manager_now(struct manager *m)
+{
+	uint64_t now = 0;
+
+	/* The loop's clock stands still during one turn, which is what we want. */
+	sd_event_now(m->event, CLOCK_MONOTONIC, &now);
+	return now;
+}
+
+static int on_engine_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+
+	engine_advance(m->engine, manager_now(m));
+	manager_run_engine(m);
+	return 0;
+}
+
+void manager_run_engine(struct manager *m)
+{
+	struct action action;
+	usec_t deadline;
+	int r;
+
+	if (m->running)
+		return; /* an action answered at once: the loop below goes on with it */
+	m->running = true;
+	while (engine_next_action(m->engine, &action))
+		job_run_action(m, &action);
+	m->running = false;
+
+	deadline = engine_next_deadline(m->engine);
+	r = sd_event_source_set_time(m->engine_timer, deadline);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(m->engine_timer,
+						deadline == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
+	if (r < 0) { /* without its timer the queue stands still */
+		log_error("Cannot arm the queue's timer: %s", strerror(-r));
+		sd_event_exit(m->event, r);
+	}
+}
+
+static void set_shim_state(struct manager *m, enum shim_state state)
+{
+	if (m->shim_state == state)
+		return;
+	m->shim_state = state;
+	switch (state) {
+	case SHIM_ACTIVE:
+		log_info("Controlling the shim");
+		break;
+	case SHIM_ABSENT:
+		log_notice("The kernel module hpshim is not loaded: slots stay with the kernel's own drivers, and so do "
+			   "their buttons. Load it with 'modprobe hpshim'");
+		break;
+	default:
+		log_warning("Another program controls the shim: slots stay as they are");
+	}
+	manager_dbus_shim_changed(m);
+}
+
+/* ---- readiness ---- */
+
+void manager_check_ready(struct manager *m)
+{
+	if (m->ready || m->shim_starting || m->adopting > 0)
+		return;
+	m->ready = true;
+	m->ready_timer = sd_event_source_disable_unref(m->ready_timer);
+	log_debug("Ready");
+	m->on_ready();
+}
+
+static int on_ready_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+
+	log_warning("The shim has not answered for %" PRIu64 " s; serving without its slots meanwhile",
+		    READY_USEC / USEC_PER_SEC);
+	m->shim_starting = false;
+	m->adopting = 0;
+	manager_check_ready(m);
+	return 0;
+}
+
+/* ---- the shim ---- */
+
+/* What people read about an event, by what the engine made of it. */
+static void log_event(struct slot *s, const char *what, enum verdict v)
+{
+	static const char *const meaning[_VERDICT_MAX] = {
+		[VERDICT_STARTED] = "a job begins",
+		[VERDICT_CANCELLED] = "cancels the job in its window",
+		[VERDICT_JOINED] = "the job under way covers it",
+		[VERDICT_LATE] = "ignored, the job is past its window",
+		[VERDICT_NOTIFY] = "told, nothing else, by policy",
+		[VERDICT_IGNORED] = "ignored by policy",
+		[VERDICT_NOTHING] = "nothing to do",
+		[VERDICT_DEBOUNCING] = "waiting whether it heals",
+		[VERDICT_ANCESTOR] = "ignored, a slot above is being ejected",
+		[VERDICT_REFUSED] = "refused",
+	};
+
+	log_notice("%s: %s: %s", s->name, what, meaning[v]);
+}
+
+static void feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
+{
+	enum verdict v;
+
+	manager_slot_changed(m, s);
+	v = engine_event(m->engine, s->handle, event, manager_now(m));
+	log_event(s, what, v);
+	manager_dbus_slot_event(m, s, name, v);
+	manager_run_engine(m);
+}
+
+static void on_slot_event(struct manager *m, const struct shim_event *e)
+{
+	struct slot *s = registry_by_shim(m, e->slot.id, e->slot.generation);
+
+	if (!s)
+		return; /* from before it was released */
+	if (slot_update_from_shim(s, &e->slot) < 0)
+		log_error("%s: out of memory; state not updated", s->name);
+	switch (e->type) {
+	case HPSHIM_EVENT_BUTTON:
+		/* The rules in force are those of this moment. */
+		if (slot_refresh_devices(s) < 0)
+			log_warning("%s: cannot read policy; going by what was read before", s->name);
+		feed(m, s, SLOT_EVENT_BUTTON, "button", "attention button pressed");
+		break;
+	case HPSHIM_EVENT_PRESENCE:
+		feed(m, s, SLOT_EVENT_PRESENCE, "presence", s->present ? "card present" : "card not present");
+		break;
+	case HPSHIM_EVENT_LINK:
+		feed(m, s, SLOT_EVENT_LINK, "link", s->link ? "link up" : "link down");
+		break;
+	case HPSHIM_EVENT_LATCH:
+		feed(m, s, SLOT_EVENT_LATCH, "latch", s->latch_open ? "latch opened" : "latch closed");
+		break;
+	case HPSHIM_EVENT_POWER_FAULT:
+		feed(m, s, SLOT_EVENT_POWER_FAULT, "power-fault", "power fault");
+		break;
+	case HPSHIM_EVENT_REQUEST:
+		job_on_legacy_request(m, s, e);
+		break;
+	case HPSHIM_EVENT_COMMAND_TIMEOUT:
+		log_warning("%s: the hot-plug controller did not confirm a command in time", s->name);
+		break;
+	default: /* told for the level state that came with it */
+		manager_slot_changed(m, s);
+	}
+}
+
+static void on_op_done(struct manager *m, const struct shim_event *e)
+{
+	if (e->cookie == COOKIE_CONTROLLER) {
+		set_shim_state(m, e->error == 0 ? SHIM_ACTIVE : SHIM_BUSY);
+		m->shim_starting = false;
+		if (e->error == 0)
+			registry_adopt_all(m);
+		manager_check_ready(m);
+		return;
+	}
+	if (e->cookie == COOKIE_ADOPT) {
+		if (e->error)
+			log_warning("Cannot take a port from its driver: %s",
+				    e->report[0] != '\0' ? e->report : strerror(-e->error));
+		if (m->adopting > 0)
+			m->adopting--;
+		manager_check_ready(m);
+		return;
+	}
+	job_on_op_done(m, e);
+}
+
+static void on_shim_event(const struct shim_event *e, void *userdata)
+{
+	struct manager *m = userdata;
+
+	switch (e->type) {
+	case HPSHIM_EVENT_SLOT_ADD:
+		registry_put_shim(m, &e->slot);
+		break;
+	case HPSHIM_EVENT_SLOT_GONE:
+		registry_remove_shim(m, e->slot.id, e->slot.generation);
+		break;
+	case HPSHIM_EVENT_OP_DONE:
+		on_op_done(m, e);
+		break;
+	case HPSHIM_EVENT_REQUEST_CANCEL:
+		job_on_legacy_cancel(m, e);
+		break;
+	default:
+		on_slot_event(m, e);
+	}
+}
+
+static void on_shim_resync(const struct shim_slot *slots, size_t n, void *userdata)
+{
+	registry_resync_shim(userdata, slots, n);
+}
+
+static void on_shim_appeared(void *userdata)
+{
+	struct manager *m = userdata;
+
+	m->shim_starting = true;
+	if (shim_link_become_controller(m->shim, GRACE_MS, COOKIE_CONTROLLER) < 0)
+		log_error("Cannot ask the shim for control");
+}
+
+static void on_shim_lost(void *userdata)
+{
+	struct manager *m = userdata;
+
+	registry_resync_shim(m, NULL, 0);
+	m->shim_starting = false;
+	m->adopting = 0;
+	set_shim_state(m, SHIM_ABSENT);
+	registry_schedule_refresh(m, true);
+	manager_check_ready(m);
+}
+
+/* ---- devices ---- */
+
+static void on_uevent(const char *action, const char *syspath, const char *subsystem, void *userdata)
+{
+	registry_device_changed(userdata, syspath);
+}
+
+void manager_slot_changed(struct manager *m, struct slot *s)
+{
+	struct engine_slot e = {
+		.parent = registry_parent(m, s),
+		.native = s->backend == BACKEND_NATIVE,
+		.present = s->present,
+		.power = s->power,
+		.link_known = s->link_known,
+		.link = s->link,
+		.latch_open = s->latch_open,
+		.fault = s->fault,
+		.occupied = s->occupied,
+		.button = s->policy.button,
+		.insert = s->policy.insert,
+		.protect = s->policy.protect,
+		.grace = s->policy.grace,
+	};
+
+	if (engine_slot_set(m->engine, s->handle, &e, manager_now(m)) < 0)
+		log_error("%s: out of memory; the queue does not know its state", s->name);
+	slot_dbus_changed(s);
+}
+
+/* ---- life ---- */
+
+static int add_timer(struct manager *m, sd_event_time_handler_t handler, bool on, usec_t after, sd_event_source **ret)
+{
+	int r = sd_event_add_time_relative(m->event, ret, CLOCK_MONOTONIC, after, 1, handler, m);
+
+	if (r >= 0)
+		r = sd_event_source_set_enabled(*ret, on ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	return r;
+}
+
+static int start_bus(struct manager *m)
+{
+	int r = sd_bus_open_system(&m->bus);
+
+	if (r >= 0)
+		r = sd_bus_set_exit_on_disconnect(m->bus, 1);
+	if (r >= 0)
+		r = sd_bus_attach_event(m->bus, m->event, SD_EVENT_PRIORITY_NORMAL);
+	if (r >= 0)
+		r = manager_dbus_register(m);
+	if (r >= 0)
+		r = sd_bus_request_name(m->bus, BUS_NAME, 0);
+	if (r == -EEXIST)
+		log_error("Another hotplugd is running: it has the name " BUS_NAME " on the system bus");
+	else if (r < 0)
+		log_error("Cannot serve on the system bus: %s", strerror(-r));
+	return r;
+}
+
+static int start_shim(struct manager *m)
+{
+	static const struct shim_link_ops ops = {
+		.event = on_shim_event,
+		.resync = on_shim_resync,
+		.appeared = on_shim_appeared,
+		.lost = on_shim_lost,
+	};
+	int r;
+
+	m->shim_state = _SHIM_STATE_INVALID;
+	r = shim_link_new(&m->shim, m->event, &ops, m);
+	if (r < 0)
+		log_error("Cannot listen to the shim: %s", strerror(-r));
+	else if (!shim_link_present(m->shim))
+		set_shim_state(m, SHIM_ABSENT);
+	return r;
+}
+
+static int manager_start(struct manager *m)
+{
+	struct engine_config config;
+	int r;
+
+	engine_config_default(&config);
+	r = engine_new(&m->engine, &config);
+	if (r >= 0)
+		r = add_timer(m, on_engine_timer, false, 0, &m->engine_timer);
+	if (r >= 0)
+		r = add_timer(m, on_ready_timer, true, READY_USEC, &m->ready_timer);
+	if (r >= 0)
+		r = worker_link_new(&m->worker, m->event, HOTPLUGD_WORKER);
+	if (r >= 0)
+		r = udev_link_new(&m->udev, m->event, on_uevent, m);
+	if (r < 0) {
+		log_error("Cannot start: %s", strerror(-r));
+		return r;
+	}
+	r = start_bus(m);
+	if (r >= 0)
+		r = registry_init(m);
+	if (r >= 0)
+		r = start_shim(m);
+	if (r >= 0)
+		manager_check_ready(m);
+	return r;
+}
+
+int manager_new(struct manager **ret, sd_event *event, manager_ready_t ready)
+{
+	struct manager *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->event = sd_event_ref(event);
+	m->on_ready = ready;
+	TAILQ_INIT(&m->slots);
+	TAILQ_INIT(&m->runs);
+	TAILQ_INIT(&m->legacy);
+	r = manager_start(m);
+	if (r < 0) {
+		manager_free(m);
+		return r;
+	}
+	*ret = m;
+	return 0;
+}
+
+struct manager *manager_free(struct manager *m)
+{
+	if (!m)
+		return NULL;
+	/* First those that call us, then what they call into. */
+	m->shim = shim_link_free(m->shim);
+	m->udev = udev_link_free(m->udev);
+	m->worker = worker_link_free(m->worker);
+	job_runs_free(m);
+	registry_free(m);
+	m->bus = sd_bus_flush_close_unref(m->bus);
+	m->engine = engine_free(m->engine);
+	sd_event_source_disable_unref(m->engine_timer);
+	sd_event_source_disable_unref(m->ready_timer);
+	sd_event_unref(m->event);
+	free(m);
+	return NULL;
+}

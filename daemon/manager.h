@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon's centre: it owns slots, engine and adapters, and routes events
+ * between them. One thread, one loop; nothing here waits.
+ */
+#ifndef HOTPLUGD_MANAGER_H
+#define HOTPLUGD_MANAGER_H
+
+#include <sys/queue.h>
+
+#include <systemd/sd-bus.h>
+#include <systemd/sd-event.h>
+
+#include "engine.h"
+#include "job.h"
+#include "slot.h"
+
+/* How the shim is. */
+enum shim_state {
+	SHIM_ABSENT, /* module not loaded: slots stay with their native drivers */
+	SHIM_ACTIVE, /* we are its controller */
+	SHIM_BUSY,   /* somebody else is */
+	_SHIM_STATE_MAX,
+	_SHIM_STATE_INVALID = -1,
+};
+const char *shim_state_to_string(enum shim_state s);
+
+TAILQ_HEAD(slot_list, slot);
+
+/* Cookies of commands that belong to no job; those of jobs are above 255. */
+#define COOKIE_CONTROLLER 1
+#define COOKIE_ADOPT      2
+
+typedef void (*manager_ready_t)(void);
+
+struct manager {
+	sd_event *event;
+	sd_bus *bus;
+	struct engine *engine;
+	struct shim_link *shim;
+	struct udev_link *udev;
+	struct worker_link *worker;
+
+	enum shim_state shim_state;
+	bool shim_starting;                   /* asked for control, not answered yet */
+	unsigned int adopting;                /* ports asked for, not answered yet */
+	bool ready;
+	manager_ready_t on_ready;
+
+	struct slot_list slots;
+	slot_handle_t last_handle;
+	bool list_stale;                      /* native slots are to be listed again */
+	bool running;                         /* in manager_run_engine() */
+
+	struct job_run_list runs;             /* what jobs wait for, see job.c */
+	struct legacy_list legacy;            /* writers waiting in slots/N/power */
+	sd_event_source *engine_timer;        /* engine_next_deadline() */
+	sd_event_source *ready_timer;
+	sd_event_source *refresh_timer;       /* coalesces device changes */
+};
+
+/* Makes everything and starts it; the loop is the caller's. @ready is called
+ * once the slots are known and adopted. Errors are logged. */
+int manager_new(struct manager **ret, sd_event *event, manager_ready_t ready);
+struct manager *manager_free(struct manager *m);
+
+/* CLOCK_MONOTONIC of this turn of the loop. */
+usec_t manager_now(struct manager *m);
+
+/* Carries out what the engine wants and arms its timer. To be called after
+ * each call into the engine. */
+void manager_run_engine(struct manager *m);
+
+struct slot *manager_slot_by_handle(struct manager *m, slot_handle_t handle);
+struct slot *manager_slot_by_name(struct manager *m, const char *name);
+struct slot *manager_slot_by_path(struct manager *m, const char *path);
+
+/* The slot that a person names; see org.hotplugd1.Manager.FindSlot. Returns 0,
+ * or -ENOENT, -ENODEV, -EINVAL with *ret_why saying why (to be freed). */
+int manager_find_slot(struct manager *m, const char *text, struct slot **ret, char **ret_why);
+
+/* Tells the engine how the slot is and the bus what changed. */
+void manager_slot_changed(struct manager *m, struct slot *s);
+
+/* Tells systemd, once, when there is nothing left to wait for. */
+void manager_check_ready(struct manager *m);
+
+#endif

@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which slots there are.
+ *
+ * Responsible for: the list of slots, kept true from two sources: the shim's
+ * slots, and /sys/bus/pci/slots for those of the kernel's own drivers; taking
+ * ports over; finding the slot that somebody means; reading devices again when
+ * they change. Starts no jobs.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "registry.h"
+#include "resolve.h"
+#include "slot-dbus.h"
+
+/* Uevents come in bursts; one look at the end of a burst is enough. */
+#define REFRESH_USEC (20 * USEC_PER_MSEC)
+
+struct slot *manager_slot_by_handle(struct manager *m, slot_handle_t handle)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		if (s->handle == handle)
+			return s;
+	return NULL;
+}
+
+struct slot *manager_slot_by_name(struct manager *m, const char *name)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		if (strcmp(s->name, name) == 0)
+			return s;
+	return NULL;
+}
+
+struct slot *manager_slot_by_path(struct manager *m, const char *path)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		if (strcmp(s->path, path) == 0)
+			return s;
+	return NULL;
+}
+
+struct slot *registry_by_shim(struct manager *m, uint32_t shim_id, uint32_t generation)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		if (s->backend == BACKEND_SHIM && s->shim_id == shim_id && s->generation == generation)
+			return s;
+	return NULL;
+}
+
+static struct slot *by_kernel_name(struct manager *m, const char *kernel_name)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		if (strcmp(slot_kernel_name(s), kernel_name) == 0)
+			return s;
+	return NULL;
+}
+
+/* The slot that holds the device chain[0], whose parents follow. */
+static struct slot *slot_of_chain(struct manager *m, char *const *chain)
+{
+	struct slot *s;
+
+	for (size_t i = 0; chain[i]; i++)
+		TAILQ_FOREACH(s, &m->slots, entry)
+			if (slot_contains(s, chain[i + 1] ?: "", chain[i]))
+				return s;
+	return NULL;
+}
+
+slot_handle_t registry_parent(struct manager *m, struct slot *s)
+{
+	_cleanup_strv_ char **chain = NULL;
+	struct slot *above;
+
+	if (s->port[0] == '\0' || resolve_chain(s->port, &chain) < 0)
+		return 0;
+	above = slot_of_chain(m, chain);
+	return above && above != s ? above->handle : 0;
+}
+
+int manager_find_slot(struct manager *m, const char *text, struct slot **ret, char **ret_why)
+{
+	_cleanup_(resolved_clear) struct resolved found = { 0 };
+	struct slot *s = NULL;
+	int r;
+
+	r = resolve_name(text, &found);
+	if (r >= 0 && found.kind == RESOLVED_SLOT) {
+		s = by_kernel_name(m, found.slot);
+		r = s ? 0 : -ENOENT;
+	} else if (r >= 0) {
+		/* The address of a port means the slot below it. */
+		TAILQ_FOREACH(s, &m->slots, entry)
+			if (s->kind == SYSFS_SLOT_PCIE && strcmp(s->port, found.chain[0]) == 0)
+				break;
+		if (!s)
+			s = slot_of_chain(m, found.chain);
+		r = s ? 0 : -ENODEV;
+	}
+	if (r >= 0) {
+		*ret = s;
+		return 0;
+	}
+	if (asprintf(ret_why, "%s: %s", text,
+		     r == -ENODEV ? "this is in no hot-plug slot" :
+		     r == -EINVAL ? "neither a slot, a PCI address nor a device" :
+				    "no such slot or device") < 0)
+		*ret_why = NULL;
+	return r;
+}
+
+/* ---- coming and going ---- */
+
+static void tell_engine_parents(struct manager *m)
+{
+	struct slot *s;
+
+	/* A slot that came may be the parent of others. */
+	TAILQ_FOREACH(s, &m->slots, entry)
+		manager_slot_changed(m, s);
+}
+
+static void remove_slot(struct manager *m, struct slot *s)
+{
+	log_info("%s: gone", s->name);
+	/* The slot is still in the list while its jobs end, for its name. */
+	engine_slot_remove(m->engine, s->handle, manager_now(m));
+	manager_run_engine(m);
+	TAILQ_REMOVE(&m->slots, s, entry);
+	slot_dbus_removed(s);
+	slot_free(s);
+}
+
+static struct slot *add_slot(struct manager *m, const char *kernel_name)
+{
+	struct slot *s;
+
+	if (slot_new(&s, m, kernel_name, ++m->last_handle) < 0) {
+		log_error("Out of memory: slot%s is not listed", kernel_name);
+		return NULL;
+	}
+	TAILQ_INSERT_TAIL(&m->slots, s, entry);
+	return s;
+}
+
+void registry_put_shim(struct manager *m, const struct shim_slot *from)
+{
+	struct slot *s = by_kernel_name(m, from->name);
+	bool new = !s;
+
+	if (s && !(s->backend == BACKEND_SHIM && s->shim_id == from->id && s->generation == from->generation)) {
+		/* Another owner, another life: jobs of the old one end. */
+		engine_slot_remove(m->engine, s->handle, manager_now(m));
+		manager_run_engine(m);
+		s->handle = ++m->last_handle;
+	}
+	if (!s)
+		s = add_slot(m, from->name);
+	if (!s)
+		return;
+	if (slot_update_from_shim(s, from) < 0 || slot_refresh_devices(s) < 0)
+		log_error("%s: out of memory; its state is not complete", s->name);
+	if (new)
+		slot_dbus_added(s);
+	log_info("%s: the shim drives port %s", s->name, s->port);
+	tell_engine_parents(m);
+	manager_run_engine(m);
+}
+
+void registry_remove_shim(struct manager *m, uint32_t shim_id, uint32_t generation)
+{
+	struct slot *s = registry_by_shim(m, shim_id, generation);
+
+	if (s)
+		remove_slot(m, s);
+	registry_schedule_refresh(m, true);
+}
+
+void registry_resync_shim(struct manager *m, const struct shim_slot *slots, size_t n)
+{
+	struct slot *s, *next;
+
+	for (s = TAILQ_FIRST(&m->slots); s; s = next) {
+		bool there = false;
+
+		next = TAILQ_NEXT(s, entry);
+		for (size_t i = 0; !there && i < n; i++)
+			there = s->shim_id == slots[i].id && s->generation == slots[i].generation;
+		if (s->backend == BACKEND_SHIM && !there)
+			remove_slot(m, s);
+	}
+	for (size_t i = 0; i < n; i++)
+		registry_put_shim(m, &slots[i]);
+	if (n == 0)
+		registry_schedule_refresh(m, true);
+}
+
+static int list_native(struct manager *m)
+{
+	struct sysfs_slot *found = NULL;
+	struct slot *s, *next;
+	size_t n = 0;
+	int r = sysfs_slots_read(&found, &n);
+
+	if (r < 0) {
+		log_error("Cannot read the slots of the kernel's drivers: %s", strerror(-r));
+		return r;
+	}
+	for (s = TAILQ_FIRST(&m->slots); s; s = next) {
+		bool there = false;
+
+		next = TAILQ_NEXT(s, entry);
+		for (size_t i = 0; !there && i < n; i++)
+			there = strcmp(slot_kernel_name(s), found[i].name) == 0;
+		if (s->backend == BACKEND_NATIVE && !there)
+			remove_slot(m, s);
+	}
+	for (size_t i = 0; i < n; i++) {
+		s = by_kernel_name(m, found[i].name);
+		if (s && s->backend == BACKEND_SHIM)
+			continue;
+		if (found[i].shim)
+			continue; /* its SLOT_ADD is on the way */
+
+		bool new = !s;
+
+		if (!s)
+			s = add_slot(m, found[i].name);
+		if (!s)
+			continue;
+		if (slot_update_from_sysfs(s, &found[i]) < 0 || slot_refresh_devices(s) < 0)
+			log_error("%s: out of memory; its state is not complete", s->name);
+		if (new)
+			slot_dbus_added(s);
+	}
+	sysfs_slots_free(found, n);
+	return 0;
+}
+
+void registry_adopt_all(struct manager *m)
+{
+	_cleanup_strv_ char **ports = NULL;
+	int r = sysfs_adoptable_ports(&ports);
+
+	if (r < 0) {
+		log_error("Cannot list the ports of the kernel's hot-plug drivers: %s", strerror(-r));
+		return;
+	}
+	for (size_t i = 0; ports[i]; i++) {
+		r = shim_link_adopt(m->shim, ports[i], COOKIE_ADOPT);
+		if (r < 0)
+			log_warning("Cannot ask the shim to take port %s: %s", ports[i], strerror(-r));
+		else
+			m->adopting++;
+	}
+}
+
+/* ---- changes ---- */
+
+static int on_refresh(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+	struct slot *s, *next;
+
+	if (m->list_stale) {
+		m->list_stale = false;
+		list_native(m);
+		if (m->shim_state == SHIM_ACTIVE)
+			registry_adopt_all(m);
+	}
+	for (s = TAILQ_FIRST(&m->slots); s; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		if (!s->stale)
+			continue;
+		s->stale = false;
+		if (slot_refresh_devices(s) < 0)
+			log_error("%s: out of memory; its devices are not up to date", s->name);
+		manager_slot_changed(m, s);
+		job_on_devices_changed(m, s);
+	}
+	tell_engine_parents(m);
+	manager_run_engine(m);
+	return 0;
+}
+
+void registry_schedule_refresh(struct manager *m, bool list)
+{
+	int enabled = SD_EVENT_OFF;
+
+	m->list_stale |= list;
+	if (sd_event_source_get_enabled(m->refresh_timer, &enabled) >= 0 && enabled != SD_EVENT_OFF)
+		return; /* a burst does not put it off */
+	if (sd_event_source_set_time(m->refresh_timer, manager_now(m) + REFRESH_USEC) < 0 ||
+	    sd_event_source_set_enabled(m->refresh_timer, SD_EVENT_ONESHOT) < 0)
+		log_error("Cannot arm the timer for device changes");
+}
+
+/* Whether @address is a component of @syspath. */
+static bool path_has(const char *syspath, const char *address)
+{
+	size_t n = strlen(address);
+
+	if (n == 0)
+		return false;
+	for (const char *p = strstr(syspath, address); p; p = strstr(p + 1, address))
+		if (p > syspath && p[-1] == '/' && (p[n] == '/' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
+void registry_device_changed(struct manager *m, const char *syspath)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		if (path_has(syspath, s->port))
+			s->stale = true;
+	/* A port that came, or got its driver, brings slots with it. */
+	registry_schedule_refresh(m, strstr(syspath, ":pcie") || strstr(syspath, "/slots/"));
+}
+
+int registry_init(struct manager *m)
+{
+	int r = sd_event_add_time_relative(m->event, &m->refresh_timer, CLOCK_MONOTONIC, 0, 1, on_refresh, m);
+
+	if (r >= 0)
+		r = sd_event_source_set_enabled(m->refresh_timer, SD_EVENT_OFF);
+	if (r >= 0)
+		r = list_native(m);
+	if (r >= 0)
+		tell_engine_parents(m);
+	return r;
+}
+
+void registry_free(struct manager *m)
+{
+	struct slot *s;
+
+	while ((s = TAILQ_FIRST(&m->slots))) {
+		TAILQ_REMOVE(&m->slots, s, entry);
+		slot_free(s);
+	}
+	m->refresh_timer = sd_event_source_disable_unref(m->refresh_timer);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Which slots there are: the shim's and those of the kernel's own drivers. */
+#ifndef HOTPLUGD_REGISTRY_H
+#define HOTPLUGD_REGISTRY_H
+
+#include "manager.h"
+
+/* Reads the slots of native drivers. Returns 0 or a negative errno. */
+int registry_init(struct manager *m);
+void registry_free(struct manager *m);
+
+struct slot *registry_by_shim(struct manager *m, uint32_t shim_id, uint32_t generation);
+
+/* The shim has a slot: makes it, or takes it over from a native driver. */
+void registry_put_shim(struct manager *m, const struct shim_slot *from);
+/* It has it no longer; what the native driver has now is read soon. */
+void registry_remove_shim(struct manager *m, uint32_t shim_id, uint32_t generation);
+/* These are all it has. */
+void registry_resync_shim(struct manager *m, const struct shim_slot *slots, size_t n);
+
+/* Asks the shim for each port that a native driver has. */
+void registry_adopt_all(struct manager *m);
+
+/* Reads stale slots again, soon; with @list also which native slots there are. */
+void registry_schedule_refresh(struct manager *m, bool list);
+
+/* A device came, went or changed: its slots are read again, soon. */
+void registry_device_changed(struct manager *m, const char *syspath);
+
+/* The nearest slot above, 0 at the root. */
+slot_handle_t registry_parent(struct manager *m, struct slot *s);
+
+#endif

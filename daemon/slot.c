@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A slot as the daemon sees it.
+ *
+ * Responsible for: a slot's record, filled from the shim, from sysfs and from
+ * udev. Starts nothing and tells nobody.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/names.h"
+#include "slot.h"
+
+static const char *const slot_state_names[_SLOT_STATE_MAX] = {
+	[SLOT_ON] = "on",
+	[SLOT_OFF] = "off",
+	[SLOT_EMPTY] = "empty",
+	[SLOT_BUSY] = "busy",
+	[SLOT_FAULT] = "fault",
+};
+
+const char *slot_state_to_string(enum slot_state s)
+{
+	return s >= 0 && s < _SLOT_STATE_MAX ? slot_state_names[s] : NULL;
+}
+
+const char *backend_to_string(enum backend b)
+{
+	switch (b) {
+	case BACKEND_SHIM:
+		return "shim";
+	case BACKEND_NATIVE:
+		return "native";
+	default:
+		return NULL;
+	}
+}
+
+#define SLOT_PREFIX "slot"
+
+int slot_new(struct slot **ret, struct manager *m, const char *kernel_name, slot_handle_t handle)
+{
+	_cleanup_(slot_freep) struct slot *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return -ENOMEM;
+	s->manager = m;
+	s->handle = handle;
+	s->address = strdup("");
+	s->port = strdup("");
+	if (!s->address || !s->port || asprintf(&s->name, SLOT_PREFIX "%s", kernel_name) < 0)
+		return -ENOMEM;
+	if (sd_bus_path_encode(PATH_SLOTS, s->name, &s->path) < 0)
+		return -ENOMEM;
+	policy_default(&s->policy);
+	*ret = TAKE_PTR(s);
+	return 0;
+}
+
+struct slot *slot_free(struct slot *s)
+{
+	if (!s)
+		return NULL;
+	for (size_t i = 0; i < SLOT_N_PROPERTIES; i++)
+		free(s->published[i]);
+	sysfs_functions_free(s->functions, s->n_functions);
+	policy_clear(&s->policy);
+	free(s->name);
+	free(s->path);
+	free(s->address);
+	free(s->port);
+	free(s);
+	return NULL;
+}
+
+const char *slot_kernel_name(const struct slot *s)
+{
+	return s->name + strlen(SLOT_PREFIX);
+}
+
+static int replace_string(char **p, const char *with)
+{
+	char *copy;
+
+	if (*p && strcmp(*p, with) == 0)
+		return 0;
+	copy = strdup(with);
+	if (!copy)
+		return -ENOMEM;
+	free(*p);
+	*p = copy;
+	return 0;
+}
+
+static enum indicator indicator_from_shim(uint32_t value)
+{
+	switch (value) {
+	case HPSHIM_INDICATOR_ON:
+		return INDICATOR_ON;
+	case HPSHIM_INDICATOR_BLINK:
+		return INDICATOR_BLINK;
+	case HPSHIM_INDICATOR_OFF:
+		return INDICATOR_OFF;
+	default:
+		return INDICATOR_KEEP;
+	}
+}
+
+int slot_update_from_shim(struct slot *s, const struct shim_slot *from)
+{
+	if (replace_string(&s->address, from->address) < 0 || replace_string(&s->port, from->port) < 0)
+		return -ENOMEM;
+	s->backend = BACKEND_SHIM;
+	s->kind = from->kind == HPSHIM_KIND_SHPC ? SYSFS_SLOT_SHPC : SYSFS_SLOT_PCIE;
+	s->shim_id = from->id;
+	s->generation = from->generation;
+	s->link_known = from->caps & HPSHIM_CAP_LINK;
+	s->latch_known = from->caps & HPSHIM_CAP_LATCH;
+	s->present = from->status & HPSHIM_STATUS_PRESENT;
+	s->power = from->status & HPSHIM_STATUS_POWER;
+	s->link = from->status & HPSHIM_STATUS_LINK;
+	s->latch_open = from->status & HPSHIM_STATUS_LATCH_OPEN;
+	s->fault = from->status & HPSHIM_STATUS_POWER_FAULT;
+	s->occupied = from->status & HPSHIM_STATUS_OCCUPIED;
+	s->power_indicator = from->caps & HPSHIM_CAP_POWER_INDICATOR ? indicator_from_shim(from->power_indicator) :
+								       INDICATOR_KEEP;
+	s->attention_indicator = from->caps & HPSHIM_CAP_ATTENTION_INDICATOR ?
+					 indicator_from_shim(from->attention_indicator) :
+					 INDICATOR_KEEP;
+	return 0;
+}
+
+int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from)
+{
+	if (replace_string(&s->address, from->address) < 0 || replace_string(&s->port, from->port) < 0)
+		return -ENOMEM;
+	s->backend = BACKEND_NATIVE;
+	s->kind = from->kind;
+	s->shim_id = 0;
+	s->generation = 0;
+	s->link_known = false;
+	s->latch_known = from->latch_known;
+	s->present = from->present;
+	s->power = from->power;
+	s->link = false;
+	s->latch_open = from->latch_open;
+	s->fault = false;
+	s->power_indicator = INDICATOR_KEEP;
+	s->attention_indicator = INDICATOR_KEEP;
+	return 0;
+}
+
+int slot_refresh_devices(struct slot *s)
+{
+	struct sysfs_function *functions = NULL;
+	size_t n = 0;
+	int r;
+
+	r = sysfs_functions_read(s->port, s->kind == SYSFS_SLOT_PCIE ? NULL : s->address, &functions, &n);
+	if (r == -ENOMEM)
+		return r;
+	/* Any other error: the slot emptied under our eyes. */
+	sysfs_functions_free(s->functions, s->n_functions);
+	s->functions = functions;
+	s->n_functions = n;
+	s->occupied = n > 0;
+	return policy_read(s->port, functions, n, &s->policy);
+}
+
+enum slot_state slot_state(const struct slot *s, const struct job *job)
+{
+	if (job)
+		return SLOT_BUSY;
+	if (s->fault)
+		return SLOT_FAULT;
+	if (s->power && (s->present || s->occupied))
+		return SLOT_ON;
+	return s->present ? SLOT_OFF : SLOT_EMPTY;
+}
+
+/* Compares domain, bus and device, whatever the function: "0000:02:03.0". */
+static bool same_device(const char *a, const char *b)
+{
+	const char *dot = strrchr(a, '.');
+	size_t n = dot ? (size_t)(dot - a) : strlen(a);
+
+	return strncmp(a, b, n) == 0 && (b[n] == '.' || b[n] == '\0');
+}
+
+bool slot_contains(const struct slot *s, const char *parent, const char *address)
+{
+	if (s->kind == SYSFS_SLOT_PCIE)
+		return s->port[0] != '\0' && strcmp(s->port, parent) == 0;
+	return s->address[0] != '\0' && same_device(s->address, address);
+}
