@@ -71,12 +71,15 @@ static enum verdict on_button(struct engine *e, struct engine_node *n)
  * has no job then gets a surprise eject. */
 static enum verdict on_card_lost(struct engine *e, struct engine_node *n)
 {
-	struct job_input in = { .event = JOB_EVENT_CARD_LOST, .reason = "The link to the card was lost." };
+	struct job_input in = {
+		.event = JOB_EVENT_CARD_LOST,
+		.reason = "The link to the card was lost and did not come back: reseat the card.",
+	};
 	enum verdict v = VERDICT_NOTHING;
 
 	n->debounce = USEC_INFINITY;
 	if (!n->s.present)
-		in.reason = "The card was removed.";
+		in.reason = "The card was removed while the job was under way.";
 	if (n->job) {
 		/* An eject that covers it may find a new card at its end. */
 		n->card_seen |= !n->s.present;

@@ -130,12 +130,12 @@ static enum verdict job_end(struct engine *e, struct engine_job *j, enum job_sta
 	return VERDICT_CANCELLED;
 }
 
-/* Ends a job that did nothing to the slot: LEDs as they were before. */
-static enum verdict job_end_untouched(struct engine *e, struct engine_job *j, enum job_state state)
+/* Ends a job whose LEDs shall show how the slot is now. */
+static enum verdict job_end_by_level(struct engine *e, struct engine_job *j, enum job_state state)
 {
 	struct engine_node *n = j->node;
 
-	if (j->leds_changed)
+	if (n && j->leds_changed)
 		engine_leds(e, n, engine_node_is_on(n) && !n->s.fault ? INDICATOR_ON : INDICATOR_OFF, INDICATOR_KEEP);
 	return job_end(e, j, state);
 }
@@ -172,7 +172,7 @@ static void job_refuse(struct engine *e, struct engine_job *j, int error, const 
 	if (!reason)
 		reason = "The devices in the slot are in use: hpctl check says by whom.";
 	job_take_reason(j, strdup(reason));
-	job_end_untouched(e, j, JOB_REFUSED);
+	job_end_by_level(e, j, JOB_REFUSED);
 	if (j->job.origin == ORIGIN_BUTTON)
 		engine_leds_refuse(e, n);
 }
@@ -181,8 +181,8 @@ static void job_check(struct engine *e, struct engine_job *j)
 {
 	job_set_state(e, j, JOB_CHECKING);
 	if (j->job.operation == OPERATION_EJECT && j->node->s.protect && !j->job.force)
-		job_refuse(e, j, EPERM,
-			   "The slot is protected by policy (HOTPLUGD_PROTECT): unprotect it first, or eject it with --force.");
+		job_refuse(e, j, EPERM, "The slot is protected by policy (HOTPLUGD_PROTECT): "
+					"unprotect it first, or eject it with --force.");
 	else
 		job_set_step(e, j, STEP_CHECK);
 }
@@ -249,7 +249,7 @@ static void job_on_check_answer(struct engine *e, struct engine_job *j, const st
 		job_refuse(e, j, EACCES, in->reason);
 	} else {
 		job_set_failure(j, in->error, in->reason);
-		job_end_untouched(e, j, JOB_FAILED);
+		job_end_by_level(e, j, JOB_FAILED);
 	}
 }
 
@@ -292,8 +292,9 @@ static void job_on_rescan_answer(struct engine *e, struct engine_job *j, const s
 		else
 			job_end(e, j, JOB_FAILED);
 	} else if (j->node->loss_pending) {
-		job_set_failure(j, ENODEV, "The card was removed while its devices were being added; what was added is removed again.");
-		job_end(e, j, JOB_FAILED);
+		job_set_failure(j, ENODEV, "The card was removed while its devices were being added: "
+					   "what was added is removed again.");
+		job_end_by_level(e, j, JOB_FAILED);
 	} else {
 		job_set_state(e, j, JOB_SETTLING);
 		job_set_step(e, j, STEP_CONFIRM);
@@ -303,7 +304,7 @@ static void job_on_rescan_answer(struct engine *e, struct engine_job *j, const s
 static void job_on_commit_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
 {
 	if (j->slot_gone)
-		job_end(e, j, JOB_GONE);
+		job_end_by_level(e, j, JOB_GONE);
 	else if (j->job.step == STEP_REMOVE)
 		job_on_remove_answer(e, j, in);
 	else
@@ -344,7 +345,7 @@ static void job_on_off_wait_over(struct engine *e, struct engine_job *j)
 static enum verdict job_cancel_untouched(struct engine *e, struct engine_job *j, const char *reason)
 {
 	job_take_reason(j, strdup(reason ? reason : "Cancelled on request."));
-	return job_end_untouched(e, j, JOB_CANCELLED);
+	return job_end_by_level(e, j, JOB_CANCELLED);
 }
 
 /* An insert has to be powered off again; a power-on under way is let finish. */
@@ -382,7 +383,7 @@ static enum verdict job_on_card_lost(struct engine *e, struct engine_job *j, con
 	if (j->job.step != STEP_CONFIRM)
 		return VERDICT_JOINED;
 	job_set_failure(j, ENODEV, reason);
-	return job_end(e, j, JOB_FAILED);
+	return job_end_by_level(e, j, JOB_FAILED);
 }
 
 static enum verdict job_on_card_found(struct engine *e, struct engine_job *j)
@@ -412,7 +413,7 @@ static enum verdict job_on_ancestor(struct engine *e, struct engine_job *j, uint
 	if (asprintf(&reason, "A slot above is being ejected by job %u, and this slot goes with it.", ancestor) < 0)
 		reason = NULL;
 	job_take_reason(j, reason);
-	return job_end_untouched(e, j, JOB_GONE);
+	return job_end_by_level(e, j, JOB_GONE);
 }
 
 static enum verdict job_on_slot_gone(struct engine *e, struct engine_job *j)
@@ -427,7 +428,7 @@ static enum verdict job_on_slot_gone(struct engine *e, struct engine_job *j)
 		job_changed(e, j);
 		return VERDICT_NOTHING;
 	}
-	return job_end(e, j, JOB_GONE);
+	return job_end_by_level(e, j, JOB_GONE);
 }
 
 /* clang-format off */
@@ -441,7 +442,7 @@ enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const s
 	AT(JOB_GRACE, JOB_EVENT_TIMER): job_check(e, j); return VERDICT_NOTHING;
 	AT(JOB_GRACE, JOB_EVENT_JOIN): job_check(e, j); return VERDICT_JOINED;
 	AT(JOB_GRACE, JOB_EVENT_PRESS):
-		return job_cancel_untouched(e, j, "The attention button was pressed a second time, so nothing was done.");
+		return job_cancel_untouched(e, j, "The attention button was pressed a second time: nothing was done.");
 	AT(JOB_GRACE, JOB_EVENT_LATCH_OPEN): return job_on_latch_open(e, j);
 	AT(JOB_GRACE, JOB_EVENT_CANCEL):
 	AT(JOB_GRACE, JOB_EVENT_CARD_LOST):
