@@ -21,14 +21,24 @@ def guest_build(name=kernel.DEFAULT):
 
 
 def installed(name=kernel.DEFAULT):
-    """Build and install; return the tree (None: stock). Safe against a second caller."""
+    """Build and install; return the tree (None: stock). Trees are named by their
+    content, so that another caller's guest keeps the one it boots from."""
     with paths.lock(paths.BUILD / "guest.lock"):
         directory = guest_build(name)
         if not directory:
             return None
-        tree = paths.BUILD / "guest-tree"
-        paths.remove(tree)
-        run("meson", "install", "-C", directory, "--no-rebuild", "--quiet", "--destdir", tree)
+        new = paths.BUILD / "guest-tree.new"
+        paths.remove(new)
+        run("meson", "install", "-C", directory, "--no-rebuild", "--quiet", "--destdir", new)
+        tree = paths.BUILD / f"guest-tree-{paths.tree_digest(new)}"
+        if tree.exists():
+            paths.remove(new)
+            tree.touch()
+        else:
+            new.rename(tree)
+        older = sorted(paths.BUILD.glob("guest-tree-*"), key=lambda path: path.stat().st_mtime)
+        for path in older[:-3]:
+            paths.remove(path)
         return tree
 
 

@@ -7,6 +7,7 @@ a deadline. QEMU dies with the process that started it.
 
 import itertools
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile
@@ -122,12 +123,17 @@ class Guest:
         for name in ("qmp", "agent"):
             while not (self.sockets / name).exists():
                 if self.process.poll() is not None or time.monotonic() > deadline:
-                    raise RuntimeError("QEMU did not start: "
-                                       + (self.directory / "qemu.log").read_text())
+                    raise self._did_not_start()
                 time.sleep(0.01)
-        self._qmp = Qmp(str(self.sockets / "qmp"), deadline, self.qmp_log)
+        try:
+            self._qmp = Qmp(str(self.sockets / "qmp"), deadline, self.qmp_log)
+        except (OSError, ValueError):
+            raise self._did_not_start() from None
         self._qmp.on_event.append(self._note_event)
         self.channel = Channel(str(self.sockets / "agent"), deadline)
+
+    def _did_not_start(self):
+        return RuntimeError("QEMU did not start: " + (self.directory / "qemu.log").read_text())
 
     def _note_event(self, event):
         if event["event"] == "DEVICE_DELETED":
@@ -185,6 +191,15 @@ class Guest:
             raise GuestTimeout(f"not true within {timeout} s: {condition}\n"
                                f"now it exits {last.rc}: {last.out}") from None
 
+    def wait_serial(self, regex, timeout=30, start=0):
+        """Wait for a line in the serial log; return the match."""
+        deadline = time.monotonic() + timeout
+        while not (match := re.search(regex, self.serial.text(start))):
+            if time.monotonic() > deadline:
+                raise GuestTimeout(f"nothing like {regex!r} in {self.serial.path} in {timeout} s")
+            time.sleep(0.1)
+        return match
+
     # the machine, from outside
 
     def qmp(self, command, timeout=30, **arguments):
@@ -196,6 +211,10 @@ class Guest:
     def wait_deleted(self, id, timeout=30):
         """Wait for the VMM's word that the guest has let a device go."""
         return self.wait_event("DEVICE_DELETED", timeout, device=id)
+
+    def forget_events(self):
+        """Drop the events that nobody waited for."""
+        self._qmp.events.clear()
 
     def plug(self, kind, slot, id=None, size=64 << 20, **properties):
         """Put a card into a slot; return its id (kind and slot name, unless given)."""

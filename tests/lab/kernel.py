@@ -33,7 +33,8 @@ LEFT_OUT = ["sound", "drivers/media", "drivers/gpu", "drivers/infiniband", "driv
             "drivers/bluetooth", "drivers/isdn", "drivers/mmc", "drivers/mtd", "drivers/comedi",
             "drivers/video", "drivers/thunderbolt", "drivers/platform", "drivers/net/wireless",
             "drivers/net/can", "drivers/net/usb", "drivers/usb", "drivers/target",
-            "drivers/watchdog", "drivers/i2c"]
+            "drivers/watchdog", "drivers/i2c", "drivers/ata", "drivers/cpufreq", "drivers/crypto",
+            "drivers/mfd", "arch/x86/kvm", "arch/x86/crypto"]
 FOR_INITRAMFS = ["virtio_pci", "virtio_blk", "squashfs", "overlay"]
 
 

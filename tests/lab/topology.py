@@ -74,7 +74,7 @@ SHPC = Topology("shpc", ("pci-bridge,id=br1,bus=pcie.0,addr=0x3,chassis_nr=7,shp
 
 # The same below a hot-plug root port: slot 1 can take the bridge away.
 SHPC_BEHIND_PCIE = Topology(
-    "shpc-behind-pcie", root_ports(1) + ("pcie-pci-bridge,id=br1,bus=rp1,addr=0x0,shpc=on",),
+    "shpc-behind-pcie", root_ports(1) + ("pcie-pci-bridge,id=br1,bus=rp1,addr=0x0",),
     (Slot("1", "rp1"),) +
     tuple(Slot(str(i), "br1", f"{i:#x}", "shpc", "1") for i in range(1, 32)))
 

@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""pytest fixtures: guests for tests, shared where it is safe, and the verdict on
+what the kernel said meanwhile.
+
+    def test_x(guest):
+        g = guest("flat")                   shared with other tests; slots empty
+        g = guest("switch", fresh=True)     a guest of its own
+        g = guest("flat", stock=True)       without hotplugd
+
+A test that makes the kernel complain (a hung task, an oops, a WARNING, a lockup)
+fails, whatever else it found, unless it is marked expect_hang.
+"""
+
+import functools
+import re
+
+import pytest
+
+from lab import build, paths
+from lab.guest import Guest
+
+AT_ONCE = 2     # shared guests kept alive by one pytest process
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "expect_hang: what the kernel complains of is what is tested")
+
+
+def pytest_collection_modifyitems(items):
+    """With -n and --dist loadgroup, tests of one file stay on one guest."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(item.path.name))
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = (yield).get_result()
+    if report.failed:
+        item.failed = True
+
+
+@functools.cache
+def tree():
+    return build.installed()
+
+
+class Pool:
+    """The shared guests of this process, oldest use first."""
+
+    def __init__(self):
+        self.guests = {}
+
+    def take(self, key, make):
+        guest = self.guests.pop(key, None)
+        if guest and not is_tidy(guest):
+            guest.discard()
+            guest = None
+        if not guest:
+            while len(self.guests) >= AT_ONCE:
+                oldest = next(iter(self.guests))
+                self.guests.pop(oldest).discard()
+            guest = make().start()
+        self.guests[key] = guest
+        return guest
+
+    def drop(self, guest):
+        self.guests = {key: value for key, value in self.guests.items() if value is not guest}
+
+    def end(self):
+        for guest in self.guests.values():
+            guest.discard()
+
+
+def is_tidy(guest):
+    """Empty the slots of a guest; say whether it can serve another test."""
+    try:
+        if not guest.alive() or not guest.channel.ping(20):
+            return False
+        cards = list(guest.plugged)
+        for card in cards:
+            guest.qmp("device_del", id=card)
+        for card in cards:
+            guest.wait_deleted(card, 40)
+        guest.forget_events()
+        return not guest.serial.trouble()
+    except Exception as error:      # whatever it is, a new guest is the answer
+        paths.say(f"a shared guest cannot be used again: {error}")
+        return False
+
+
+@pytest.fixture(scope="session")
+def pool():
+    pool = Pool()
+    yield pool
+    pool.end()
+
+
+@pytest.fixture
+def guest(request, pool):
+    """A function that gives the test its guest (see above)."""
+    used = []
+
+    def give(topology, stock=False, fresh=False, **options):
+        # a stock guest is the same image, with hotplugd kept from starting
+        make = functools.partial(Guest, topology, None if stock == "bare" else tree(),
+                                 stock=bool(stock), **options)
+        if fresh or options:
+            guest = make()
+            used.append((guest, 0, True))
+            guest.start()
+        else:
+            guest = pool.take((topology, stock), make)
+            used.append((guest, guest.serial.size(), False))
+        return guest
+
+    yield give
+
+    expected = request.node.get_closest_marker("expect_hang")
+    trouble = []
+    for guest, start, own in used:
+        lines = [] if expected else guest.serial.trouble(start)
+        trouble += lines
+        failed = getattr(request.node, "failed", False) or lines
+        if failed:
+            name = re.sub(r"[^\w.-]+", "_", request.node.name)
+            guest.collect(paths.ARTIFACTS / name / guest.directory.name)
+        if own or failed:
+            pool.drop(guest)
+            guest.discard()
+    if trouble:
+        pytest.fail("the kernel complained:\n" + "\n".join(trouble), pytrace=False)

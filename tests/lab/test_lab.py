@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The lab itself, on a stock system: what the other tests rely on is so."""
+
+import pytest
+
+from lab import device, topology
+from lab.channel import CommandFailed, GuestTimeout
+from lab.guest import QmpError
+
+
+def bare(guest, name):
+    return guest(name, stock="bare")
+
+
+def test_a_guest_starts_without_a_failed_unit(guest):
+    g = bare(guest, "flat")
+    assert g.out("systemctl --failed --no-legend") == ""
+    assert g.out("systemctl is-system-running") == "running"
+
+
+def test_commands_run_side_by_side_with_input_and_exit_codes(guest):
+    g = bare(guest, "flat")
+    slow = g.spawn("read line; echo got $line; exit 3", stdin=None)
+    assert g.out("cat", stdin="häh\n") == "häh"
+    slow.send("it\n")
+    slow.wait_for("got it")
+    assert slow.wait(10).rc == 3
+    assert g.run("echo wrong >&2; false", check=False).err == "wrong\n"
+    with pytest.raises(CommandFailed):
+        g.run("false")
+
+
+def test_commands_run_as_an_unprivileged_user(guest):
+    g = bare(guest, "flat")
+    assert g.out("id -un; echo $HOME", user="user") == "user\n/home/user"
+    assert g.run("cat /etc/shadow", check=False, user="user").rc == 1
+
+
+def test_a_command_that_does_not_end_meets_its_deadline(guest):
+    g = bare(guest, "flat")
+    with pytest.raises(GuestTimeout):
+        g.run("echo before; exec sleep 1000", timeout=3)
+    with pytest.raises(GuestTimeout, match="not true within"):
+        g.wait_until("[ -e /no/such/file ]", timeout=2)
+    g.wait_until("! pgrep -x sleep", timeout=10)
+
+
+@pytest.mark.parametrize("name", ["flat", "switch", "shpc", "shpc-behind-pcie"])
+def test_slots_are_named_as_the_topology_says(guest, name):
+    g = bare(guest, name)
+    names = g.out("ls /sys/bus/pci/slots").split()
+    assert sorted(names) == sorted(slot.name for slot in topology.find(name).slots)
+
+
+@pytest.mark.parametrize("kind", ["nvme", "e1000e", "virtio-blk", "virtio-net"])
+def test_a_plugged_card_gets_its_driver(guest, kind):
+    g = bare(guest, "flat")
+    g.plug(kind, slot=2)
+    g.wait_bound(2, device.driver(kind))
+
+
+@pytest.mark.parametrize("name, slot", [("flat", 3), ("switch", 4), ("shpc", 5),
+                                        ("shpc-behind-pcie", 2)])
+def test_stock_drivers_let_a_card_go_after_a_press(guest, name, slot):
+    g = bare(guest, name)
+    card = g.plug("nvme", slot)
+    g.wait_bound(slot, "nvme")
+    g.press(slot)
+    g.wait_deleted(card, timeout=20)
+    assert g.plugged == {}
+
+
+def test_a_second_press_is_refused_while_the_indicator_blinks(guest):
+    g = bare(guest, "flat")
+    card = g.plug("nvme", 1)
+    g.wait_bound(1, "nvme")
+    g.press(1)
+    with pytest.raises(QmpError, match="still in progress|blinking"):
+        g.press(1)
+    g.wait_deleted(card)
+
+
+@pytest.mark.expect_hang
+def test_a_hung_task_is_seen(guest):
+    g = bare(guest, "flat")
+    start = g.serial.size()
+    g.run("echo 'lab: INFO: task x:1 blocked for more than 10 seconds' >/dev/kmsg")
+    g.wait_serial("INFO: task x:1")
+    assert g.serial.hung_tasks(start) == ["x"]
+    assert g.serial.trouble(start)
