@@ -1,0 +1,375 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * pcie.c - the port service driver: takes slots, hears their interrupts
+ *
+ * hpshim takes pciehp's place as the hotplug service driver of a port. It binds
+ * only to ports that port.c has claimed. Callbacks of the driver core run under
+ * device_lock(service), and remove() under the rescan lock as well: see the lock
+ * contract in slot.h. The interrupt handler reads and clears the status and
+ * saves what it saw; it is a hard handler, because free_irq() of the services
+ * that share the line waits for threads of all of them.
+ */
+#include <linux/bitfield.h>
+#include <linux/dmi.h>
+#include <linux/interrupt.h>
+#include <linux/pm_runtime.h>
+#include <linux/slab.h>
+#include "event.h"
+#include "pcie.h"
+#include "port.h"
+
+#define HPS_POLL_FIRST	(10 * HZ)
+#define HPS_POLL_NEXT	(2 * HZ)
+
+/* These have in-band presence disabled in some slots, and cannot say so. */
+static const struct dmi_system_id hps_inband_disabled[] = {
+	{ .ident = "Dell System", .matches = { DMI_MATCH(DMI_OEM_STRING, "Dell System") } },
+	{ }
+};
+
+static irqreturn_t hps_pcie_irq(int irq, void *data)
+{
+	struct hps_pcie *pcie = data;
+	struct pci_dev *port = pcie->slot.port;
+	u16 status, events = 0;
+	u32 saw = 0;
+
+	if (port->current_state == PCI_D3cold ||
+	    (pcie->irq >= 0 && !(READ_ONCE(pcie->slot_ctrl) & PCI_EXP_SLTCTL_HPIE)))
+		return IRQ_NONE;
+
+	/*
+	 * With MSI all status bits have to be zero before the next message is
+	 * sent (PCIe r6.0, sec 6.7.3.4), so look until nothing is left.
+	 */
+	do {
+		pcie_capability_read_word(port, PCI_EXP_SLTSTA, &status);
+		if (PCI_POSSIBLE_ERROR(status))
+			break;
+		status &= HPS_PCIE_EVENTS;
+		/* A lasting fault sets its bit again at once: say it once. */
+		if (READ_ONCE(pcie->fault))
+			status &= ~PCI_EXP_SLTSTA_PFD;
+		if (status & PCI_EXP_SLTSTA_PFD)
+			WRITE_ONCE(pcie->fault, true);
+		if (!status)
+			break;
+		events |= status;
+		pcie_capability_write_word(port, PCI_EXP_SLTSTA, status);
+	} while (pci_dev_msi_enabled(port));
+
+	if (!events)
+		return IRQ_NONE;
+
+	if (events & PCI_EXP_SLTSTA_CC) {
+		WRITE_ONCE(pcie->busy, false);
+		smp_mb();	/* before the waiter looks */
+		wake_up(&pcie->queue);
+	}
+	if (READ_ONCE(pcie->resetting))
+		events &= ~HPS_PCIE_FLAPS;
+	if (port->ignore_hotplug)
+		return IRQ_HANDLED;
+
+	if (events & PCI_EXP_SLTSTA_ABP)
+		saw |= BIT(HPSHIM_EVENT_BUTTON);
+	if (events & PCI_EXP_SLTSTA_PDC)
+		saw |= BIT(HPSHIM_EVENT_PRESENCE);
+	if (events & PCI_EXP_SLTSTA_DLLSC)
+		saw |= BIT(HPSHIM_EVENT_LINK);
+	if (events & PCI_EXP_SLTSTA_MRLSC)
+		saw |= BIT(HPSHIM_EVENT_LATCH);
+	if (events & PCI_EXP_SLTSTA_PFD)
+		saw |= BIT(HPSHIM_EVENT_POWER_FAULT);
+	hps_slot_saw(&pcie->slot, saw);
+	return IRQ_HANDLED;
+}
+
+static void hps_pcie_poll_status(struct work_struct *work)
+{
+	struct hps_pcie *pcie = container_of(work, struct hps_pcie, poll_work.work);
+
+	hps_pcie_irq(pcie->irq, pcie);
+	queue_delayed_work(hps_event_wq, &pcie->poll_work, HPS_POLL_NEXT);
+}
+
+/* Reads what the slot has; no access that changes anything. */
+static void hps_pcie_identify(struct hps_pcie *pcie)
+{
+	struct pci_dev *port = pcie->slot.port;
+	struct hps_slot *slot = &pcie->slot;
+	u32 slot_cap, slot_cap2, link_cap;
+
+	pcie_capability_read_dword(port, PCI_EXP_SLTCAP, &slot_cap);
+	pcie_capability_read_dword(port, PCI_EXP_SLTCAP2, &slot_cap2);
+	pcie_capability_read_dword(port, PCI_EXP_LNKCAP, &link_cap);
+
+	/* The indicators of these belong to user space, by setpci or the raw file. */
+	if (port->hotplug_user_indicators)
+		slot_cap &= ~(PCI_EXP_SLTCAP_AIP | PCI_EXP_SLTCAP_PIP);
+	/* Some claim to complete commands and do not. */
+	if (port->is_thunderbolt)
+		slot_cap |= PCI_EXP_SLTCAP_NCCS;
+	pcie->slot_cap = slot_cap;
+	pcie->link_reporting = link_cap & PCI_EXP_LNKCAP_DLLLARC;
+	pcie->inband_disabled = slot_cap2 & PCI_EXP_SLTCAP2_IBPD ||
+				dmi_first_match(hps_inband_disabled);
+
+	slot->kind = HPSHIM_KIND_PCIE;
+	if (slot_cap & PCI_EXP_SLTCAP_ABP)
+		slot->caps |= HPSHIM_CAP_BUTTON;
+	if (slot_cap & PCI_EXP_SLTCAP_PCP)
+		slot->caps |= HPSHIM_CAP_POWER;
+	if (slot_cap & PCI_EXP_SLTCAP_MRLSP)
+		slot->caps |= HPSHIM_CAP_LATCH;
+	if (slot_cap & PCI_EXP_SLTCAP_AIP)
+		slot->caps |= HPSHIM_CAP_ATTENTION_INDICATOR;
+	if (slot_cap & PCI_EXP_SLTCAP_PIP)
+		slot->caps |= HPSHIM_CAP_POWER_INDICATOR;
+	if (slot_cap & PCI_EXP_SLTCAP_HPS)
+		slot->caps |= HPSHIM_CAP_SURPRISE;
+	if (slot_cap & PCI_EXP_SLTCAP_EIP)
+		slot->caps |= HPSHIM_CAP_INTERLOCK;
+	if (pcie->link_reporting)
+		slot->caps |= HPSHIM_CAP_LINK;
+
+	/*
+	 * Power faults are read along with other interrupts; theirs is known to
+	 * storm. Presence is told even beside a button: what to make of it is
+	 * for the controller to decide.
+	 */
+	pcie->notify = PCI_EXP_SLTCTL_DLLSCE | PCI_EXP_SLTCTL_PDCE;
+	if (slot_cap & PCI_EXP_SLTCAP_ABP)
+		pcie->notify |= PCI_EXP_SLTCTL_ABPE;
+	if (slot_cap & PCI_EXP_SLTCAP_MRLSP)
+		pcie->notify |= PCI_EXP_SLTCTL_MRLSCE;
+	if (pcie->irq >= 0)
+		pcie->notify |= PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_CCIE;
+}
+
+/*
+ * Puts the registers in order before the interrupt is ours. Returns whether the
+ * button was pressed after the native driver was quieted: that press is ours.
+ * What else happened is level state, which SLOT_ADD tells.
+ */
+static bool hps_pcie_start(struct hps_pcie *pcie)
+{
+	struct pci_dev *port = pcie->slot.port;
+	u16 status;
+
+	mutex_lock(&pcie->command);
+	pcie_capability_read_word(port, PCI_EXP_SLTSTA, &status);
+	pcie_capability_write_word(port, PCI_EXP_SLTSTA, HPS_PCIE_EVENTS);
+	hps_pcie_write_command(pcie, pcie->inband_disabled ? PCI_EXP_SLTCTL_IBPD_DISABLE : 0,
+			       HPS_PCIE_NOTIFY);
+	hps_pcie_wait_command(pcie);
+	mutex_unlock(&pcie->command);
+	return !PCI_POSSIBLE_ERROR(status) && status & PCI_EXP_SLTSTA_ABP &&
+	       hps_port_was_native(port);
+}
+
+static int hps_pcie_probe(struct pcie_device *service)
+{
+	struct pci_dev *port = service->port;
+	struct hps_pcie *pcie;
+	bool pressed;
+	int error;
+
+	if (service->service != PCIE_PORT_SERVICE_HP || !hps_port_claimed(port))
+		return -ENODEV;
+	if (!port->subordinate)
+		return -ENODEV;
+
+	pcie = kzalloc(sizeof(*pcie), GFP_KERNEL);
+	if (!pcie)
+		return -ENOMEM;
+	hps_slot_init(&pcie->slot, &hps_pcie_ops, port, HPS_DEVICE_ALL);
+	pcie->service = service;
+	pcie->irq = service->irq;
+	mutex_init(&pcie->command);
+	init_waitqueue_head(&pcie->queue);
+	INIT_DELAYED_WORK(&pcie->poll_work, hps_pcie_poll_status);
+	hps_pcie_identify(pcie);
+
+	/* No runtime suspend of a port that we own. */
+	pm_runtime_get_sync(&port->dev);
+
+	snprintf(pcie->slot.name, sizeof(pcie->slot.name), "%u",
+		 (u32)FIELD_GET(PCI_EXP_SLTCAP_PSN, pcie->slot_cap));
+	error = hps_legacy_init_slot(&pcie->slot, port->subordinate,
+				     hps_port_slot_name(port, pcie->slot.name));
+	if (error)
+		goto err_put;
+
+	pressed = hps_pcie_start(pcie);
+	if (pcie->irq >= 0) {
+		error = request_irq(pcie->irq, hps_pcie_irq, IRQF_SHARED, "hpshim", pcie);
+		if (error) {
+			pci_err(port, "cannot get interrupt %d (%d)\n", pcie->irq, error);
+			goto err_legacy;
+		}
+	}
+	service->priv_data = pcie;
+	hps_slot_add(&pcie->slot);
+
+	error = hps_legacy_publish(&pcie->slot);
+	if (error)
+		goto err_del;
+
+	mutex_lock(&pcie->command);
+	hps_pcie_write_command(pcie, pcie->notify, HPS_PCIE_NOTIFY);
+	mutex_unlock(&pcie->command);
+	if (pcie->irq < 0)
+		queue_delayed_work(hps_event_wq, &pcie->poll_work, HPS_POLL_FIRST);
+	if (pressed)
+		hps_slot_saw(&pcie->slot, BIT(HPSHIM_EVENT_BUTTON));
+
+	pci_info(port, "Slot(%s) is ours\n", pcie->slot.name);
+	return 0;
+
+err_del:
+	service->priv_data = NULL;
+	mutex_lock(&pcie->command);
+	hps_slot_kill(&pcie->slot);
+	mutex_unlock(&pcie->command);
+	if (pcie->irq >= 0)
+		free_irq(pcie->irq, pcie);
+err_legacy:
+	hps_legacy_destroy(&pcie->slot);
+err_put:
+	pm_runtime_put(&port->dev);
+	hps_slot_del(&pcie->slot);
+	return error;
+}
+
+/*
+ * Called when the port goes away, when we release it, and when somebody unbinds
+ * us by hand. Waits for the command that is under way and for nothing else.
+ */
+static void hps_pcie_remove(struct pcie_device *service)
+{
+	struct hps_pcie *pcie = service->priv_data;
+	struct pci_dev *port = service->port;
+
+	mutex_lock(&pcie->command);
+	hps_pcie_write_command(pcie, 0, HPS_PCIE_NOTIFY);
+	hps_pcie_wait_command(pcie);
+	hps_slot_kill(&pcie->slot);
+	mutex_unlock(&pcie->command);
+
+	if (pcie->irq >= 0)
+		free_irq(pcie->irq, pcie);
+	else
+		cancel_delayed_work_sync(&pcie->poll_work);
+	service->priv_data = NULL;
+
+	hps_legacy_unpublish(&pcie->slot);
+	hps_legacy_destroy(&pcie->slot);
+	pm_runtime_put(&port->dev);
+	hps_port_lost(port);
+	pci_info(port, "Slot(%s) is no longer ours\n", pcie->slot.name);
+	hps_slot_del(&pcie->slot);
+}
+
+/* Mask what fires when the link goes down on the way to sleep. */
+static int hps_pcie_suspend(struct pcie_device *service)
+{
+	struct hps_pcie *pcie = service->priv_data;
+
+	if (!pcie)
+		return 0;
+	mutex_lock(&pcie->command);
+	hps_pcie_write_command(pcie, 0, PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_DLLSCE);
+	hps_pcie_wait_command(pcie);
+	mutex_unlock(&pcie->command);
+	return 0;
+}
+
+static int hps_pcie_resume_noirq(struct pcie_device *service)
+{
+	struct hps_pcie *pcie = service->priv_data;
+
+	if (!pcie)
+		return 0;
+	/* The core has restored Slot Control: that was a command. */
+	pcie->started = jiffies;
+	WRITE_ONCE(pcie->busy, !(pcie->slot_cap & PCI_EXP_SLTCAP_NCCS));
+	pcie_capability_write_word(service->port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS);
+	return 0;
+}
+
+static int hps_pcie_resume(struct pcie_device *service)
+{
+	struct hps_pcie *pcie = service->priv_data;
+
+	if (!pcie)
+		return 0;
+	mutex_lock(&pcie->command);
+	hps_pcie_write_command(pcie, pcie->notify, HPS_PCIE_NOTIFY);
+	mutex_unlock(&pcie->command);
+	hps_slot_saw(&pcie->slot, BIT(HPSHIM_EVENT_RESUME));
+	return 0;
+}
+
+static struct pcie_port_service_driver hps_pcie_driver = {
+	.name = "hpshim",
+	.port_type = PCIE_ANY_PORT,
+	.service = PCIE_PORT_SERVICE_HP,
+	.probe = hps_pcie_probe,
+	.remove = hps_pcie_remove,
+	.suspend = hps_pcie_suspend,
+	.resume_noirq = hps_pcie_resume_noirq,
+	.resume = hps_pcie_resume,
+	.driver.owner = THIS_MODULE,
+};
+
+static int hps_pcie_match_service(struct device *dev, void *data)
+{
+	return dev->bus == hps_pcie_driver.driver.bus && hps_service_check(dev, data);
+}
+
+/*
+ * The hotplug service of a port, with a reference, or NULL: firmware kept the
+ * slot, or it is none.
+ */
+struct device *hps_pcie_service(struct pci_dev *pdev)
+{
+	return device_find_child(&pdev->dev, pdev, hps_pcie_match_service);
+}
+
+/* Binds our driver to the service of a claimed port that has none. */
+int hps_pcie_attach(struct device *service)
+{
+	return device_driver_attach(&hps_pcie_driver.driver, service);
+}
+
+bool hps_pcie_owns(struct device *service)
+{
+	return READ_ONCE(service->driver) == &hps_pcie_driver.driver;
+}
+
+/*
+ * Quiets the native driver of @service before it is released, so that its
+ * interrupt thread is not in the middle of something that wants the rescan lock
+ * while we hold the device_lock. Its other threads (a write to its power file,
+ * a press in its five seconds) remain: hence adopt early.
+ */
+void hps_pcie_quiet_native(struct device *service)
+{
+	struct pcie_device *pcie = to_pcie_device(service);
+
+	pcie_capability_clear_word(pcie->port, PCI_EXP_SLTCTL,
+				   HPS_PCIE_NOTIFY & ~PCI_EXP_SLTCTL_CCIE);
+	if (pcie->irq >= 0)
+		synchronize_irq(pcie->irq);
+}
+
+int hps_pcie_register(void)
+{
+	return pcie_port_service_register(&hps_pcie_driver);
+}
+
+void hps_pcie_unregister(void)
+{
+	pcie_port_service_unregister(&hps_pcie_driver);
+}

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * slot.c - slot objects: identifiers, references, level state, events seen
+ *
+ * Knows no controller register: the hardware files (pcie.c, shpc.c) tell what
+ * they saw with hps_slot_saw() and are asked through struct hps_slot_ops.
+ */
+#include <linux/device.h>
+#include <linux/ktime.h>
+#include <linux/random.h>
+#include <linux/slab.h>
+#include "event.h"
+#include "port.h"
+#include "slot.h"
+
+static LIST_HEAD(hps_slots);
+static DEFINE_SPINLOCK(hps_slots_lock);	/* hps_slots and the counters */
+static u32 hps_last_id;
+static u32 hps_last_generation;
+
+/* The events that say something about the card's being there. */
+#define HPS_LINK_EVENTS	(BIT(HPSHIM_EVENT_PRESENCE) | BIT(HPSHIM_EVENT_LINK))
+
+int hps_slot_module_init(void)
+{
+	/* A generation written down before the module was loaded is stale. */
+	hps_last_generation = get_random_u32() & 0xffffff;
+	return 0;
+}
+
+/* All slots are gone, all work is done. */
+void hps_slot_module_exit(void)
+{
+	WARN_ON(!list_empty(&hps_slots));
+}
+
+static void hps_slot_free(struct kref *ref)
+{
+	struct hps_slot *slot = container_of(ref, struct hps_slot, ref);
+	struct pci_dev *port = slot->port;
+
+	slot->ops->free(slot);
+	pci_dev_put(port);
+}
+
+void hps_slot_put(struct hps_slot *slot)
+{
+	if (slot)
+		kref_put(&slot->ref, hps_slot_free);
+}
+
+/*
+ * Queues work of a slot with a reference that the work has to put. The caller
+ * holds a reference too, so this is fine in interrupts.
+ */
+bool hps_slot_queue_work(struct hps_slot *slot, struct work_struct *work,
+			 struct workqueue_struct *wq)
+{
+	kref_get(&slot->ref);
+	if (queue_work(wq, work))
+		return true;
+	kref_put(&slot->ref, hps_slot_free);
+	return false;
+}
+
+/* Below @slot, that is: the function itself or its physical one is in it. */
+bool hps_slot_holds(const struct hps_slot *slot, struct pci_dev *pdev)
+{
+	return slot->device == HPS_DEVICE_ALL || PCI_SLOT(pci_physfn(pdev)->devfn) == slot->device;
+}
+
+static int hps_slot_match_child(struct device *dev, void *data)
+{
+	return dev->bus == &pci_bus_type && hps_slot_holds(data, to_pci_dev(dev));
+}
+
+/*
+ * Are devices enumerated? Asks the driver core's list of children, which needs
+ * no lock that a remover of the port might hold.
+ */
+static bool hps_slot_occupied(struct hps_slot *slot)
+{
+	return device_for_each_child(&slot->port->dev, slot, hps_slot_match_child);
+}
+
+/* Level state of hardware and software. Does not wait for anything. */
+void hps_slot_status(struct hps_slot *slot, struct hps_level *level)
+{
+	memset(level, 0, sizeof(*level));
+	slot->ops->level(slot, level);
+#ifdef HPSHIM_TEST_BUILD
+	level->status |= READ_ONCE(slot->forced_set);
+	level->status &= ~READ_ONCE(slot->forced_clear);
+#endif
+	if (hps_slot_occupied(slot))
+		level->status |= HPSHIM_STATUS_OCCUPIED;
+	if (hps_op_power_busy(slot))
+		level->status |= HPSHIM_STATUS_BUSY;
+}
+
+/* Fills in all that an answer or event tells about a slot. */
+void hps_slot_describe(struct hps_slot *slot, struct hps_event *event)
+{
+	struct hps_level level;
+
+	hps_slot_status(slot, &level);
+	event->carries |= HPS_CARRIES_SLOT;
+	event->slot = slot->id;
+	event->generation = slot->generation;
+	event->kind = slot->kind;
+	event->caps = slot->caps;
+	event->status = level.status;
+	event->power_indicator = level.power_indicator;
+	event->attention_indicator = level.attention_indicator;
+	if (event->event != HPSHIM_EVENT_BUTTON)
+		event->presses = atomic64_read(&slot->presses);
+	strscpy(event->port, pci_name(slot->port), sizeof(event->port));
+	strscpy(event->address, slot->address, sizeof(event->address));
+	strscpy(event->name, slot->name, sizeof(event->name));
+}
+
+static int hps_slot_disconnect_one(struct pci_dev *pdev, void *data)
+{
+	struct hps_slot *slot = data;
+	struct pci_dev *top = pci_physfn(pdev);
+
+	while (top && pci_upstream_bridge(top) != slot->port)
+		top = pci_upstream_bridge(top);
+	if (top && hps_slot_holds(slot, top))
+		xchg(&pdev->error_state, pci_channel_io_perm_failure);
+	return 0;
+}
+
+/*
+ * Marks what is below the slot as disconnected: drivers fail their accesses at
+ * once instead of waiting for dead hardware. There is no way back. Takes
+ * pci_bus_sem, so the caller holds nothing but, perhaps, the rescan lock.
+ */
+void hps_slot_disconnect(struct hps_slot *slot)
+{
+	struct pci_bus *bus = hps_port_bus(slot->port);
+
+	if (!bus)
+		return;
+	pci_walk_bus(bus, hps_slot_disconnect_one, slot);
+	put_device(&bus->dev);
+}
+
+/* Card and link are gone while the slot is powered: nobody asked for that. */
+static void hps_slot_check_surprise(struct hps_slot *slot)
+{
+	const u32 there = HPSHIM_STATUS_PRESENT | HPSHIM_STATUS_LINK;
+	struct hps_level level;
+
+	hps_slot_status(slot, &level);
+	if (READ_ONCE(slot->dead) || level.status & (there | HPSHIM_STATUS_BUSY) ||
+	    !(level.status & HPSHIM_STATUS_POWER) || !(level.status & HPSHIM_STATUS_OCCUPIED))
+		return;
+	pci_info(slot->port, "Slot(%s): card gone\n", slot->name);
+	hps_slot_disconnect(slot);
+}
+
+/*
+ * Runs without any lock held, and remove() does not wait for it: it may sit
+ * behind pci_bus_sem for a while.
+ */
+static void hps_slot_event_work(struct work_struct *work)
+{
+	struct hps_slot *slot = container_of(work, struct hps_slot, event_work);
+	u64 seen = atomic64_xchg(&slot->seen_ns, 0);
+	u32 pending = atomic_xchg(&slot->pending, 0);
+	u32 event;
+
+	if (pending & HPS_LINK_EVENTS)
+		hps_slot_check_surprise(slot);
+
+	for (event = 0; pending >> event; event++) {
+		struct hps_event message = { .event = event, .time_ns = seen };
+
+		if (pending & BIT(event))
+			hps_event_send(slot, &message);
+	}
+	hps_slot_put(slot);
+}
+
+/*
+ * The hardware showed @events, BIT(enum hpshim_event). Any context. A press
+ * counts each time, the rest is level state and counts once.
+ */
+void hps_slot_saw(struct hps_slot *slot, u32 events)
+{
+	if (!events)
+		return;
+	atomic64_cmpxchg(&slot->seen_ns, 0, ktime_get_ns());
+	if (events & BIT(HPSHIM_EVENT_BUTTON))
+		atomic64_inc(&slot->presses);
+	atomic_or(events, &slot->pending);
+	hps_slot_queue_work(slot, &slot->event_work, hps_event_wq);
+}
+
+/*
+ * Sleeps for @ms, or less when the slot dies or a power-on is to be given up.
+ * Returns whether to go on.
+ */
+bool hps_slot_sleep(struct hps_slot *slot, unsigned int ms)
+{
+	wait_event_timeout(slot->wait, READ_ONCE(slot->dead) || READ_ONCE(slot->abort),
+			   msecs_to_jiffies(ms));
+	return !READ_ONCE(slot->dead) && !READ_ONCE(slot->abort);
+}
+
+bool hps_slot_aborted(struct hps_slot *slot)
+{
+	return READ_ONCE(slot->abort);
+}
+
+/*
+ * First step of a removal: nobody touches the hardware from here on, and who
+ * waits for the slot wakes up. The caller holds the command mutex.
+ */
+void hps_slot_kill(struct hps_slot *slot)
+{
+	spin_lock_irq(&slot->lock);
+	WRITE_ONCE(slot->dead, true);
+	spin_unlock_irq(&slot->lock);
+	wake_up_all(&slot->wait);
+}
+
+/* A new slot, with one reference for the driver, not yet known to anybody. */
+void hps_slot_init(struct hps_slot *slot, const struct hps_slot_ops *ops, struct pci_dev *port,
+		   u8 device)
+{
+	kref_init(&slot->ref);
+	INIT_LIST_HEAD(&slot->node);
+	slot->ops = ops;
+	slot->port = pci_dev_get(port);
+	slot->device = device;
+	spin_lock_init(&slot->lock);
+	init_waitqueue_head(&slot->wait);
+	INIT_WORK(&slot->event_work, hps_slot_event_work);
+	hps_op_init_slot(slot);
+	if (device == HPS_DEVICE_ALL)
+		strscpy(slot->address, pci_name(port), sizeof(slot->address));
+	else
+		snprintf(slot->address, sizeof(slot->address), "%04x:%02x:%02x.0",
+			 pci_domain_nr(port->subordinate), port->subordinate->number, device);
+}
+
+/* Makes the slot known and tells the controller. */
+void hps_slot_add(struct hps_slot *slot)
+{
+	spin_lock(&hps_slots_lock);
+	slot->id = ++hps_last_id;
+	slot->generation = ++hps_last_generation;
+	list_add_tail(&slot->node, &hps_slots);
+	spin_unlock(&hps_slots_lock);
+	hps_event_simple(slot, HPSHIM_EVENT_SLOT_ADD);
+}
+
+/* Takes a dead slot from the list, tells the controller and drops the driver's reference. */
+void hps_slot_del(struct hps_slot *slot)
+{
+	spin_lock(&hps_slots_lock);
+	list_del_init(&slot->node);
+	spin_unlock(&hps_slots_lock);
+	if (slot->id)
+		hps_event_simple(slot, HPSHIM_EVENT_SLOT_GONE);
+	hps_slot_put(slot);
+}
+
+/* Each of these returns a slot with a reference, or NULL. */
+struct hps_slot *hps_slot_get(u32 id)
+{
+	struct hps_slot *slot, *found = NULL;
+
+	spin_lock(&hps_slots_lock);
+	list_for_each_entry(slot, &hps_slots, node) {
+		if (slot->id == id) {
+			kref_get(&slot->ref);
+			found = slot;
+			break;
+		}
+	}
+	spin_unlock(&hps_slots_lock);
+	return found;
+}
+
+struct hps_slot *hps_slot_get_after(u32 id)
+{
+	struct hps_slot *slot, *found = NULL;
+
+	spin_lock(&hps_slots_lock);
+	list_for_each_entry(slot, &hps_slots, node) {
+		if (slot->id > id) {
+			kref_get(&slot->ref);
+			found = slot;
+			break;
+		}
+	}
+	spin_unlock(&hps_slots_lock);
+	return found;
+}
+
+struct hps_slot *hps_slot_get_by_address(const char *address)
+{
+	struct hps_slot *slot, *found = NULL;
+
+	spin_lock(&hps_slots_lock);
+	list_for_each_entry(slot, &hps_slots, node) {
+		if (!strcmp(slot->address, address)) {
+			kref_get(&slot->ref);
+			found = slot;
+			break;
+		}
+	}
+	spin_unlock(&hps_slots_lock);
+	return found;
+}
