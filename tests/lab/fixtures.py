@@ -19,7 +19,7 @@ import pytest
 from lab import build, paths
 from lab.guest import Guest
 
-AT_ONCE = 2     # shared guests kept alive by one pytest process
+AT_ONCE = 4     # shared guests kept alive by one pytest process
 
 
 def pytest_configure(config):
