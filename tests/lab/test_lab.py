@@ -45,7 +45,7 @@ def test_a_command_that_does_not_end_meets_its_deadline(guest):
     g.wait_until("! pgrep -x sleep", timeout=10)
 
 
-@pytest.mark.parametrize("name", ["flat", "switch", "shpc", "shpc-behind-pcie"])
+@pytest.mark.parametrize("name", list(topology.TOPOLOGIES))
 def test_slots_are_named_as_the_topology_says(guest, name):
     g = bare(guest, name)
     names = g.out("ls /sys/bus/pci/slots").split()

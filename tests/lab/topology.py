@@ -38,7 +38,7 @@ class Topology:
 
 
 def root_ports(count, first=1, options=""):
-    """Root ports in slots first, first+1, …"""
+    """Root ports that are slots first, first+1, …"""
     devices = []
     for i in range(count):
         place = f"addr={2 + i:#x}" if count <= 24 else \
@@ -72,13 +72,19 @@ SWITCH = Topology("switch", root_ports(2) + SWITCH_CARD,
 SHPC = Topology("shpc", ("pci-bridge,id=br1,bus=pcie.0,addr=0x3,chassis_nr=7,shpc=on",),
                 tuple(Slot(str(i), "br1", f"{i:#x}", "shpc") for i in range(1, 32)))
 
-# The same below a hot-plug root port: slot 1 can take the bridge away.
+# The same below a hot-plug root port, slot 40, that can take the bridge away.
 SHPC_BEHIND_PCIE = Topology(
-    "shpc-behind-pcie", root_ports(1) + ("pcie-pci-bridge,id=br1,bus=rp1,addr=0x0",),
-    (Slot("1", "rp1"),) +
-    tuple(Slot(str(i), "br1", f"{i:#x}", "shpc", "1") for i in range(1, 32)))
+    "shpc-behind-pcie", root_ports(1, first=40) + ("pcie-pci-bridge,id=br1,bus=rp40,addr=0x0",),
+    (Slot("40", "rp40"),) +
+    tuple(Slot(str(i), "br1", f"{i:#x}", "shpc", "40") for i in range(1, 32)))
 
-TOPOLOGIES = {t.name: t for t in (FLAT, FLAT_NO_POWER, SWITCH, SHPC, SHPC_BEHIND_PCIE)}
+# Two chassis that both call their slot 1: the kernel names the second one 1-1.
+CLASH = Topology(
+    "clash", tuple(f"pcie-root-port,id=rp{i},bus=pcie.0,addr={1 + i:#x},chassis={i},slot=1"
+                   for i in (1, 2)),
+    (Slot("1", "rp1"), Slot("1-1", "rp2")))
+
+TOPOLOGIES = {t.name: t for t in (FLAT, FLAT_NO_POWER, SWITCH, SHPC, SHPC_BEHIND_PCIE, CLASH)}
 
 
 def find(name):
