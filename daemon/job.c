@@ -217,9 +217,9 @@ static void set_indicators(struct manager *m, const struct action *a)
 
 	if (!s || s->backend != BACKEND_SHIM)
 		return; /* the native driver has its own mind about them */
-	if (a->power_led != INDICATOR_KEEP)
+	if (a->power_led != INDICATOR_KEEP && s->has_power_indicator)
 		r = shim_link_set_power_indicator(m->shim, s->shim_id, s->generation, values[a->power_led], 0);
-	if (r >= 0 && a->attention_led != INDICATOR_KEEP)
+	if (r >= 0 && a->attention_led != INDICATOR_KEEP && s->has_attention_indicator)
 		r = shim_link_set_attention_indicator(m->shim, s->shim_id, s->generation, values[a->attention_led], 0);
 	if (r < 0)
 		log_warning("%s: cannot set indicators: %s", s->name, strerror(-r));

@@ -88,5 +88,6 @@ int main(int argc, char **argv)
 		fprintf(stderr, "hotplugd: unknown argument '%s'\n%s", argv[1], usage);
 		return 2;
 	}
+	log_init();
 	return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -125,11 +125,10 @@ int slot_update_from_shim(struct slot *s, const struct shim_slot *from)
 	s->latch_open = from->status & HPSHIM_STATUS_LATCH_OPEN;
 	s->fault = from->status & HPSHIM_STATUS_POWER_FAULT;
 	s->occupied = from->status & HPSHIM_STATUS_OCCUPIED;
-	s->power_indicator = from->caps & HPSHIM_CAP_POWER_INDICATOR ? indicator_from_shim(from->power_indicator) :
-								       INDICATOR_KEEP;
-	s->attention_indicator = from->caps & HPSHIM_CAP_ATTENTION_INDICATOR ?
-					 indicator_from_shim(from->attention_indicator) :
-					 INDICATOR_KEEP;
+	s->has_power_indicator = from->caps & HPSHIM_CAP_POWER_INDICATOR;
+	s->has_attention_indicator = from->caps & HPSHIM_CAP_ATTENTION_INDICATOR;
+	s->power_indicator = indicator_from_shim(from->power_indicator);
+	s->attention_indicator = indicator_from_shim(from->attention_indicator);
 	return 0;
 }
 
@@ -148,6 +147,7 @@ int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from)
 	s->link = false;
 	s->latch_open = from->latch_open;
 	s->fault = false;
+	s->has_power_indicator = s->has_attention_indicator = false;
 	s->power_indicator = INDICATOR_KEEP;
 	s->attention_indicator = INDICATOR_KEEP;
 	return 0;

@@ -52,6 +52,7 @@ struct slot {
 
 	bool present, power, link, latch_open, fault, occupied;
 	bool link_known, latch_known;
+	bool has_power_indicator, has_attention_indicator;
 	bool locate; /* somebody looks for the slot: attention LED blinks */
 	enum indicator power_indicator, attention_indicator; /* INDICATOR_KEEP: not known */
 

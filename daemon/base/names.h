@@ -31,7 +31,6 @@
 #define POLKIT_EJECT  "org.hotplugd1.eject"
 #define POLKIT_INSERT "org.hotplugd1.insert"
 #define POLKIT_CANCEL "org.hotplugd1.cancel"
-#define POLKIT_MANAGE "org.hotplugd1.manage"
 
 #define UDEV_PROPERTY_BUTTON    "HOTPLUGD_BUTTON"
 #define UDEV_PROPERTY_INSERT    "HOTPLUGD_INSERT"

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What people read in the journal. A function either logs an error or returns
+ * it, never both.
+ */
+#ifndef HOTPLUGD_LOG_H
+#define HOTPLUGD_LOG_H
+
+#include <syslog.h>
+
+/* Takes the level from HOTPLUGD_LOG_LEVEL: debug, info (the default), notice,
+ * warning or err. */
+void log_init(void);
+
+void log_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...)   log_message(LOG_ERR, __VA_ARGS__)
+#define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)
+#define log_notice(...)  log_message(LOG_NOTICE, __VA_ARGS__)
+#define log_info(...)    log_message(LOG_INFO, __VA_ARGS__)
+#define log_debug(...)   log_message(LOG_DEBUG, __VA_ARGS__)
+
+#endif

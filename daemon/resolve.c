@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From what a person calls a device to where it is.
+ *
+ * Responsible for: names of slots, PCI addresses, device nodes, block devices,
+ * network interfaces, controllers and sysfs paths. Which slot holds a device is
+ * the registry's to say.
+ */
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "base/cleanup.h"
+#include "base/names.h"
+#include "resolve.h"
+
+void resolved_clear(struct resolved *r)
+{
+	free(r->slot);
+	strv_free(r->chain);
+	*r = (struct resolved){ 0 };
+}
+
+/* "0000:02:00.0": domain of four or more digits. */
+static bool is_address(const char *s, size_t n)
+{
+	size_t domain = 0;
+
+	while (domain < n && isxdigit((unsigned char)s[domain]))
+		domain++;
+	if (domain < 4 || n != domain + 8)
+		return false;
+	s += domain;
+	return s[0] == ':' && isxdigit((unsigned char)s[1]) && isxdigit((unsigned char)s[2]) && s[3] == ':' &&
+	       isxdigit((unsigned char)s[4]) && isxdigit((unsigned char)s[5]) && s[6] == '.' && s[7] >= '0' && s[7] <= '7';
+}
+
+/* Takes the PCI addresses out of a canonical path below /sys/devices. */
+static int chain_of_path(const char *path, char ***ret)
+{
+	_cleanup_strv_ char **chain = NULL;
+	size_t n = 0, room = 1;
+
+	for (const char *p = path; *p; p++)
+		room += *p == '/';
+	chain = calloc(room, sizeof(*chain));
+	if (!chain)
+		return -ENOMEM;
+	/* From the end to the front: nearest first. */
+	for (const char *end = path + strlen(path); end > path;) {
+		const char *start = end;
+
+		while (start > path && start[-1] != '/')
+			start--;
+		if (is_address(start, (size_t)(end - start))) {
+			chain[n] = strndup(start, (size_t)(end - start));
+			if (!chain[n++])
+				return -ENOMEM;
+		}
+		end = start > path ? start - 1 : path;
+	}
+	if (n == 0)
+		return -ENODEV;
+	*ret = TAKE_PTR(chain);
+	return 0;
+}
+
+static int chain_of_link(const char *link, char ***ret)
+{
+	char path[PATH_MAX];
+
+	if (!realpath(link, path))
+		return -errno;
+	return chain_of_path(path, ret);
+}
+
+int resolve_chain(const char *address, char ***ret)
+{
+	char link[PATH_MAX];
+
+	snprintf(link, sizeof(link), "%s/%s", SYSFS_DEVICES, address);
+	return chain_of_link(link, ret);
+}
+
+static int resolve_node(const char *path, char ***ret)
+{
+	char link[64];
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode) && !S_ISCHR(st.st_mode))
+		return -ENODEV;
+	snprintf(link, sizeof(link), "/sys/dev/%s/%u:%u", S_ISBLK(st.st_mode) ? "block" : "char", major(st.st_rdev),
+		 minor(st.st_rdev));
+	return chain_of_link(link, ret);
+}
+
+/* nvme0, nvme0n1, eth0: by the name in one of these. */
+static int resolve_class(const char *name, char ***ret)
+{
+	static const char *const classes[] = { "block", "net", "nvme" };
+
+	for (size_t i = 0; i < sizeof(classes) / sizeof(classes[0]); i++) {
+		char link[PATH_MAX];
+		int r;
+
+		snprintf(link, sizeof(link), "/sys/class/%s/%s", classes[i], name);
+		r = chain_of_link(link, ret);
+		if (r != -ENOENT)
+			return r;
+	}
+	return -ENOENT;
+}
+
+/* An interface may have other names, which are not in sysfs. */
+static int resolve_altname(const char *name, char ***ret)
+{
+	char real[IF_NAMESIZE];
+	unsigned int index = if_nametoindex(name);
+
+	if (index == 0 || !if_indextoname(index, real))
+		return -ENOENT;
+	return resolve_class(real, ret);
+}
+
+static bool is_slot(const char *name)
+{
+	char path[PATH_MAX];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "%s/%s", SYSFS_SLOTS, name);
+	return stat(path, &st) == 0;
+}
+
+static int resolve_device(const char *text, char ***ret)
+{
+	char full[32];
+	int r;
+
+	if (text[0] == '/')
+		return strncmp(text, "/sys/", 5) == 0 ? chain_of_link(text, ret) : resolve_node(text, ret);
+	if (is_address(text, strlen(text)))
+		return resolve_chain(text, ret);
+	snprintf(full, sizeof(full), "0000:%.16s", text);
+	if (is_address(full, strlen(full)))
+		return resolve_chain(full, ret);
+	if (strchr(text, '/'))
+		return -EINVAL;
+	r = resolve_class(text, ret);
+	return r == -ENOENT ? resolve_altname(text, ret) : r;
+}
+
+/* "slot3" is a slot, and so is "3": a number is nothing else. */
+static const char *slot_part(const char *text)
+{
+	if (strchr(text, '/') || strchr(text, ':'))
+		return NULL;
+	if (strncmp(text, "slot", 4) == 0 && text[4])
+		return text + 4;
+	return isdigit((unsigned char)text[0]) && !strchr(text, '.') ? text : NULL;
+}
+
+int resolve_name(const char *text, struct resolved *ret)
+{
+	struct resolved found = { .kind = RESOLVED_DEVICE };
+	const char *slot;
+	int r;
+
+	if (text[0] == '\0' || strlen(text) >= PATH_MAX - 64 || strstr(text, ".."))
+		return -EINVAL;
+	slot = slot_part(text);
+	if (slot) {
+		if (!is_slot(slot))
+			return -ENOENT;
+		found.kind = RESOLVED_SLOT;
+		found.slot = strdup(slot);
+		r = found.slot ? 0 : -ENOMEM;
+	} else {
+		r = resolve_device(text, &found.chain);
+	}
+	if (r >= 0)
+		*ret = found;
+	return r;
+}

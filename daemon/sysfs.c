@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What /sys tells about slots and what is in them.
+ *
+ * Responsible for: reading. Writes nothing, decides nothing.
+ */
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/cleanup.h"
+#include "base/names.h"
+#include "pci.h"
+#include "sysfs.h"
+
+static inline void cleanup_dir(DIR **d)
+{
+	if (*d)
+		closedir(*d);
+}
+
+const char *sysfs_slot_kind_to_string(enum sysfs_slot_kind k)
+{
+	switch (k) {
+	case SYSFS_SLOT_PCIE:
+		return "pcie";
+	case SYSFS_SLOT_SHPC:
+		return "shpc";
+	case SYSFS_SLOT_OTHER:
+		return "other";
+	default:
+		return NULL;
+	}
+}
+
+/* Reads a short file below a directory, without its last newline. */
+static int read_text(int dir, const char *name, char *to, size_t size)
+{
+	_cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read(fd, to, size - 1);
+	if (n < 0)
+		return -errno;
+	while (n > 0 && to[n - 1] == '\n')
+		n--;
+	to[n] = '\0';
+	return 0;
+}
+
+static int read_number(int dir, const char *name, int base, long *ret)
+{
+	char text[32];
+	int r = read_text(dir, name, text, sizeof(text));
+
+	if (r >= 0)
+		*ret = strtol(text, NULL, base);
+	return r;
+}
+
+/* The last component of what a link points to; "" when there is no link. */
+static void link_name(int dir, const char *name, char *to, size_t size)
+{
+	char target[PATH_MAX];
+	ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
+	const char *slash;
+
+	to[0] = '\0';
+	if (n <= 0)
+		return;
+	target[n] = '\0';
+	slash = strrchr(target, '/');
+	snprintf(to, size, "%.*s", (int)size - 1, slash ? slash + 1 : target);
+}
+
+static int open_directory(int at, const char *path)
+{
+	int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_device(const char *address)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", SYSFS_DEVICES, address);
+	return open_directory(AT_FDCWD, path);
+}
+
+static DIR *list_directory(int at, const char *path)
+{
+	int fd = open_directory(at, path);
+	DIR *d;
+
+	if (fd < 0)
+		return NULL;
+	d = fdopendir(fd);
+	if (!d)
+		close(fd);
+	return d;
+}
+
+/* ---- slots ---- */
+
+/* Who drives the hot-plug service of a port: "pciehp", "hpshim" or "". */
+static void port_service_driver(int port, char *to, size_t size)
+{
+	_cleanup_(cleanup_dir) DIR *d = list_directory(port, ".");
+	struct dirent *e;
+
+	to[0] = '\0';
+	while (d && (e = readdir(d))) {
+		size_t n = strlen(e->d_name);
+		char link[NAME_MAX + 8];
+
+		/* Port type in front, service 4 (hot-plug) at the end. */
+		if (!strstr(e->d_name, ":pcie") || n < 2 || strcmp(e->d_name + n - 2, "04") != 0)
+			continue;
+		snprintf(link, sizeof(link), "%s/driver", e->d_name);
+		link_name(port, link, to, size);
+		return;
+	}
+}
+
+/* Finds the bridge whose secondary bus is @bus ("0000:01"), "" on a root bus. */
+static void bridge_of_bus(const char *bus, char *to, size_t size)
+{
+	char link[PATH_MAX], path[PATH_MAX];
+	char *slash;
+
+	to[0] = '\0';
+	snprintf(link, sizeof(link), "/sys/class/pci_bus/%s/device", bus);
+	if (!realpath(link, path))
+		return;
+	slash = strrchr(path, '/');
+	/* A root bus hangs below "pci0000:00", which is no function. */
+	if (slash && strchr(slash, '.'))
+		snprintf(to, size, "%.*s", (int)size - 1, slash + 1);
+}
+
+static void classify(struct sysfs_slot *s)
+{
+	char driver[64];
+	_cleanup_close_ int port = s->port[0] ? open_device(s->port) : -1;
+
+	s->kind = SYSFS_SLOT_OTHER;
+	if (port < 0)
+		return;
+	port_service_driver(port, driver, sizeof(driver));
+	if (driver[0] != '\0') {
+		s->kind = SYSFS_SLOT_PCIE;
+	} else {
+		link_name(port, "driver", driver, sizeof(driver));
+		if (strcmp(driver, "shpchp") == 0 || strcmp(driver, "hpshim") == 0)
+			s->kind = SYSFS_SLOT_SHPC;
+	}
+	s->shim = strcmp(driver, "hpshim") == 0;
+}
+
+static void slot_clear(struct sysfs_slot *s)
+{
+	free(s->name);
+	free(s->address);
+	free(s->port);
+}
+
+/* Returns 1 when it is a hot-plug slot, 0 when it is none or has gone. */
+static int slot_read(int slots, const char *name, struct sysfs_slot *s)
+{
+	_cleanup_close_ int dir = open_directory(slots, name);
+	char where[32], bus[32], bridge[32];
+	long value;
+	char *colon;
+
+	memset(s, 0, sizeof(*s));
+	/* Without a power file it is a name for a place, not a hot-plug slot. */
+	if (dir < 0 || read_text(dir, "address", where, sizeof(where)) < 0 || faccessat(dir, "power", F_OK, 0) < 0)
+		return 0;
+	snprintf(bus, sizeof(bus), "%s", where);
+	colon = strrchr(bus, ':'); /* "0000:01:00" */
+	if (!colon)
+		return 0;
+	*colon = '\0';
+	bridge_of_bus(bus, bridge, sizeof(bridge));
+	s->name = strdup(name);
+	s->port = strdup(bridge);
+	if (!s->name || !s->port)
+		return -ENOMEM;
+	classify(s);
+	if (s->kind == SYSFS_SLOT_PCIE)
+		s->address = strdup(bridge);
+	else if (asprintf(&s->address, "%s.0", where) < 0)
+		s->address = NULL;
+	if (!s->address)
+		return -ENOMEM;
+	if (s->shim)
+		return 1; /* its state comes from the shim */
+	s->power = read_number(dir, "power", 10, &value) >= 0 && value > 0;
+	s->present = read_number(dir, "adapter", 10, &value) >= 0 && value > 0;
+	s->latch_known = read_number(dir, "latch", 10, &value) >= 0;
+	s->latch_open = s->latch_known && value > 0;
+	return 1;
+}
+
+int sysfs_slots_read(struct sysfs_slot **ret, size_t *ret_n)
+{
+	_cleanup_(cleanup_dir) DIR *d = list_directory(AT_FDCWD, SYSFS_SLOTS);
+	struct sysfs_slot *slots = NULL, *more;
+	struct dirent *e;
+	size_t n = 0;
+	int r = d ? 0 : -errno;
+
+	if (r == -ENOENT)
+		r = 0; /* no slots */
+	while (d && r >= 0 && (e = readdir(d))) {
+		if (e->d_name[0] == '.')
+			continue;
+		more = reallocarray(slots, n + 1, sizeof(*slots));
+		if (!more) {
+			r = -ENOMEM;
+			break;
+		}
+		slots = more;
+		r = slot_read(dirfd(d), e->d_name, &slots[n]);
+		if (r > 0)
+			n++;
+		else
+			slot_clear(&slots[n]);
+	}
+	if (r < 0) {
+		sysfs_slots_free(slots, n);
+		return r;
+	}
+	*ret = slots;
+	*ret_n = n;
+	return 0;
+}
+
+void sysfs_slots_free(struct sysfs_slot *slots, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		slot_clear(&slots[i]);
+	free(slots);
+}
+
+int sysfs_adoptable_ports(char ***ret)
+{
+	_cleanup_(cleanup_dir) DIR *d = list_directory(AT_FDCWD, SYSFS_DEVICES);
+	_cleanup_strv_ char **ports = calloc(1, sizeof(*ports));
+	struct dirent *e;
+	size_t n = 0;
+
+	if (!d)
+		return -errno;
+	while (ports && (e = readdir(d))) {
+		_cleanup_close_ int port = e->d_name[0] == '.' ? -1 : open_directory(dirfd(d), e->d_name);
+		char driver[64], **more;
+
+		if (port < 0)
+			continue;
+		link_name(port, "driver", driver, sizeof(driver));
+		if (strcmp(driver, "pcieport") == 0)
+			port_service_driver(port, driver, sizeof(driver));
+		if (strcmp(driver, "pciehp") != 0 && strcmp(driver, "shpchp") != 0)
+			continue;
+		more = reallocarray(ports, n + 2, sizeof(*ports));
+		if (!more)
+			return -ENOMEM;
+		ports = more;
+		ports[n] = strdup(e->d_name);
+		ports[n + 1] = NULL;
+		if (!ports[n++])
+			return -ENOMEM;
+	}
+	if (!ports)
+		return -ENOMEM;
+	*ret = TAKE_PTR(ports);
+	return 0;
+}
+
+/* ---- functions ---- */
+
+static int add_string(char ***strings, const char *text)
+{
+	size_t n = 0;
+	char **more;
+
+	while (*strings && (*strings)[n])
+		n++;
+	more = reallocarray(*strings, n + 2, sizeof(*more));
+	if (!more)
+		return -ENOMEM;
+	*strings = more;
+	more[n] = strdup(text);
+	more[n + 1] = NULL;
+	return more[n] ? 0 : -ENOMEM;
+}
+
+/*
+ * Devices that people know by name lie below a function: below directories
+ * named block and net, in it or in a child of it (nvme/nvme0/nvme0n1,
+ * virtio0/block/vda). A device of subsystem block or net is told by its own
+ * link. Deeper than this nothing is looked for.
+ */
+#define NODE_DEPTH 6
+
+static bool is_pci_address(const char *name)
+{
+	const char *colon = strchr(name, ':');
+
+	return colon && strchr(colon + 1, ':') && strchr(name, '.');
+}
+
+static int find_nodes(int at, const char *name, int depth, char ***nodes)
+{
+	_cleanup_(cleanup_dir) DIR *d = list_directory(at, name);
+	char subsystem[64];
+	struct dirent *e;
+	int r = 0;
+
+	if (!d)
+		return 0;
+	link_name(dirfd(d), "subsystem", subsystem, sizeof(subsystem));
+	if (strcmp(subsystem, "block") == 0 || strcmp(subsystem, "net") == 0) {
+		/* The hidden paths of a multipath drive are no nodes. */
+		long hidden = 0;
+
+		if (read_number(dirfd(d), "hidden", 10, &hidden) < 0 || !hidden)
+			return add_string(nodes, name);
+		return 0;
+	}
+	while (depth > 0 && r >= 0 && (e = readdir(d)))
+		if (e->d_type == DT_DIR && e->d_name[0] != '.' && strcmp(e->d_name, "power") != 0 &&
+		    strcmp(e->d_name, "msi_irqs") != 0 && !is_pci_address(e->d_name))
+			r = find_nodes(dirfd(d), e->d_name, depth - 1, nodes);
+	return r;
+}
+
+static void function_clear(struct sysfs_function *f)
+{
+	free(f->address);
+	free(f->name);
+	free(f->driver);
+	strv_free(f->nodes);
+}
+
+static int function_read(const char *address, struct sysfs_function *f)
+{
+	_cleanup_close_ int dir = open_device(address);
+	long vendor = 0, device = 0, class = 0;
+	char driver[64];
+	int r;
+
+	memset(f, 0, sizeof(*f));
+	if (dir < 0)
+		return dir;
+	read_number(dir, "vendor", 16, &vendor);
+	read_number(dir, "device", 16, &device);
+	read_number(dir, "class", 16, &class);
+	link_name(dir, "driver", driver, sizeof(driver));
+	f->bridge = class >> 16 == 0x06; /* base class: bridge */
+	f->address = strdup(address);
+	f->driver = strdup(driver);
+	f->name = pci_device_name((unsigned int)vendor, (unsigned int)device);
+	if (!f->address || !f->driver || !f->name)
+		return -ENOMEM;
+	r = f->bridge ? 0 : find_nodes(dir, ".", NODE_DEPTH, &f->nodes);
+	return r;
+}
+
+struct functions {
+	struct sysfs_function *list;
+	size_t n;
+};
+
+/* Adds what is below a bridge, and below the bridges there. @device: only this one. */
+static int read_below(int at, const char *path, const char *device, int depth, struct functions *f)
+{
+	_cleanup_(cleanup_dir) DIR *d = list_directory(at, path);
+	struct dirent *e;
+	size_t n = device ? strcspn(device, ".") : 0;
+
+	if (!d)
+		return -errno;
+	while ((e = readdir(d))) {
+		struct sysfs_function *more;
+		int r;
+
+		if (e->d_type != DT_DIR || !is_pci_address(e->d_name) || strstr(e->d_name, "pcie"))
+			continue;
+		if (device && (strncmp(e->d_name, device, n) != 0 || e->d_name[n] != '.'))
+			continue;
+		more = reallocarray(f->list, f->n + 1, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		f->list = more;
+		r = function_read(e->d_name, &f->list[f->n]);
+		if (r < 0)
+			function_clear(&f->list[f->n]);
+		else
+			f->n++;
+		if (r >= 0 && f->list[f->n - 1].bridge && depth > 0)
+			r = read_below(dirfd(d), e->d_name, NULL, depth - 1, f);
+		if (r == -ENOMEM)
+			return r;
+	}
+	return 0;
+}
+
+static int compare(const void *a, const void *b)
+{
+	const struct sysfs_function *x = a, *y = b;
+
+	return strcmp(x->address, y->address);
+}
+
+int sysfs_functions_read(const char *port, const char *device, struct sysfs_function **ret, size_t *ret_n)
+{
+	_cleanup_close_ int dir = -1;
+	struct functions f = { 0 };
+	int r;
+
+	if (port[0] == '\0' && device) { /* on a root bus: below the host bridge */
+		char path[64];
+
+		snprintf(path, sizeof(path), "/sys/devices/pci%.*s", (int)(strrchr(device, ':') - device), device);
+		dir = open_directory(AT_FDCWD, path);
+	} else {
+		dir = open_device(port);
+	}
+	if (dir < 0)
+		return dir;
+	r = read_below(dir, ".", device, 32, &f);
+	if (r < 0) {
+		sysfs_functions_free(f.list, f.n);
+		return r;
+	}
+	if (f.n > 0)
+		qsort(f.list, f.n, sizeof(*f.list), compare);
+	*ret = f.list;
+	*ret_n = f.n;
+	return 0;
+}
+
+void sysfs_functions_free(struct sysfs_function *functions, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		function_clear(&functions[i]);
+	free(functions);
+}

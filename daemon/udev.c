@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Uevents, and policy by udev properties.
+ *
+ * Responsible for: the monitor, and reading HOTPLUGD_* from udev's database.
+ * What policy means is the engine's business.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+
+#include <libudev.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/names.h"
+#include "udev.h"
+
+#define GRACE_MAX_SEC 3600
+
+struct udev_link {
+	struct udev *udev;
+	struct udev_monitor *monitor;
+	sd_event_source *source;
+	udev_handler_t handler;
+	void *userdata;
+};
+
+static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct udev_link *l = userdata;
+	struct udev_device *d;
+
+	while ((d = udev_monitor_receive_device(l->monitor))) {
+		const char *path = udev_device_get_syspath(d), *subsystem = udev_device_get_subsystem(d);
+
+		if (path && strstr(path, "/devices/pci"))
+			l->handler(udev_device_get_action(d) ?: "", path, subsystem ?: "", l->userdata);
+		udev_device_unref(d);
+	}
+	return 0;
+}
+
+int udev_link_new(struct udev_link **ret, sd_event *event, udev_handler_t handler, void *userdata)
+{
+	struct udev_link *l = calloc(1, sizeof(*l));
+	int r = -ENOMEM;
+
+	if (!l)
+		return -ENOMEM;
+	l->handler = handler;
+	l->userdata = userdata;
+	l->udev = udev_new();
+	if (l->udev)
+		l->monitor = udev_monitor_new_from_netlink(l->udev, "udev");
+	if (l->monitor) {
+		udev_monitor_set_receive_buffer_size(l->monitor, 16 * 1024 * 1024);
+		r = udev_monitor_enable_receiving(l->monitor);
+	}
+	if (r >= 0)
+		r = sd_event_add_io(event, &l->source, udev_monitor_get_fd(l->monitor), EPOLLIN, on_readable, l);
+	if (r < 0) {
+		udev_link_free(l);
+		return r;
+	}
+	*ret = l;
+	return 0;
+}
+
+struct udev_link *udev_link_free(struct udev_link *l)
+{
+	if (!l)
+		return NULL;
+	sd_event_source_disable_unref(l->source);
+	udev_monitor_unref(l->monitor);
+	udev_unref(l->udev);
+	free(l);
+	return NULL;
+}
+
+/* ---- policy ---- */
+
+void policy_default(struct policy *p)
+{
+	*p = (struct policy){ .button = BUTTON_EJECT, .insert = INSERT_AUTO, .grace = 5 * USEC_PER_SEC };
+}
+
+void policy_clear(struct policy *p)
+{
+	free(p->name);
+	p->name = NULL;
+}
+
+static void wrong_value(struct udev_device *d, const char *property, const char *value, const char *right)
+{
+	log_warning("%s: udev property %s=\"%s\" is ignored: it should be %s", udev_device_get_sysname(d), property,
+		    value, right);
+}
+
+static void apply_button(struct udev_device *d, const char *value, struct policy *p)
+{
+	enum button_policy b = button_policy_from_string(value);
+
+	if (b == _BUTTON_POLICY_INVALID)
+		wrong_value(d, UDEV_PROPERTY_BUTTON, value, "eject, notify or ignore");
+	else
+		p->button = b;
+}
+
+static void apply_insert(struct udev_device *d, const char *value, struct policy *p)
+{
+	enum insert_policy i = insert_policy_from_string(value);
+
+	if (i == _INSERT_POLICY_INVALID)
+		wrong_value(d, UDEV_PROPERTY_INSERT, value, "auto, notify or ignore");
+	else
+		p->insert = i;
+}
+
+static void apply_protect(struct udev_device *d, const char *value, struct policy *p)
+{
+	if (strcmp(value, "1") == 0)
+		p->protect = true;
+	else if (strcmp(value, "0") != 0)
+		wrong_value(d, UDEV_PROPERTY_PROTECT, value, "0 or 1");
+}
+
+static void apply_grace(struct udev_device *d, const char *value, struct policy *p)
+{
+	char *end;
+	double seconds = strtod(value, &end);
+
+	if (end == value || *end || !(seconds >= 0 && seconds <= GRACE_MAX_SEC))
+		wrong_value(d, UDEV_PROPERTY_GRACE_SEC, value, "seconds, from 0 to 3600");
+	else
+		p->grace = (usec_t)(seconds * (double)USEC_PER_SEC);
+}
+
+static void apply_name(struct udev_device *d, const char *value, struct policy *p)
+{
+	char *name = strdup(value);
+
+	if (!name)
+		return;
+	free(p->name);
+	p->name = name;
+}
+
+static void apply(struct udev_device *d, struct policy *p)
+{
+	static const struct {
+		const char *property;
+		void (*apply)(struct udev_device *d, const char *value, struct policy *p);
+	} properties[] = {
+		{ UDEV_PROPERTY_BUTTON, apply_button },	  { UDEV_PROPERTY_INSERT, apply_insert },
+		{ UDEV_PROPERTY_PROTECT, apply_protect }, { UDEV_PROPERTY_GRACE_SEC, apply_grace },
+		{ UDEV_PROPERTY_NAME, apply_name },
+	};
+
+	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++) {
+		const char *value = udev_device_get_property_value(d, properties[i].property);
+
+		/* An empty value is how a rule takes a property back. */
+		if (value && value[0])
+			properties[i].apply(d, value, p);
+	}
+}
+
+/* Applies what is said of a PCI function, then of the devices below it. */
+static int apply_function(struct udev *udev, struct udev_device *function, struct policy *p)
+{
+	struct udev_enumerate *e = udev_enumerate_new(udev);
+	struct udev_list_entry *entry;
+
+	if (!e)
+		return -ENOMEM;
+	apply(function, p);
+	if (udev_enumerate_add_match_parent(e, function) < 0 || udev_enumerate_scan_devices(e) < 0) {
+		udev_enumerate_unref(e);
+		return 0; /* it went meanwhile */
+	}
+	udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(e)) {
+		struct udev_device *d = udev_device_new_from_syspath(udev, udev_list_entry_get_name(entry));
+
+		if (d && strcmp(udev_device_get_syspath(d), udev_device_get_syspath(function)) != 0)
+			apply(d, p);
+		udev_device_unref(d);
+	}
+	udev_enumerate_unref(e);
+	return 0;
+}
+
+int policy_read(const char *port, const struct sysfs_function *functions, size_t n, struct policy *p)
+{
+	struct udev *udev = udev_new();
+	struct udev_device *d;
+	struct policy fresh;
+	int r = 0;
+
+	if (!udev)
+		return -ENOMEM;
+	policy_default(&fresh);
+	d = port[0] ? udev_device_new_from_subsystem_sysname(udev, "pci", port) : NULL;
+	if (d)
+		apply(d, &fresh);
+	udev_device_unref(d);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		d = udev_device_new_from_subsystem_sysname(udev, "pci", functions[i].address);
+		if (d && !functions[i].bridge)
+			r = apply_function(udev, d, &fresh);
+		else if (d)
+			apply(d, &fresh);
+		udev_device_unref(d);
+	}
+	udev_unref(udev);
+	if (r < 0) {
+		policy_clear(&fresh);
+		return r;
+	}
+	policy_clear(p);
+	*p = fresh;
+	return 0;
+}

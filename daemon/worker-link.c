@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The daemon's end of the commit worker.
+ *
+ * Responsible for: starting the worker, telling it what to write, bringing back
+ * the answer, noticing its death, and looking where it is stuck. Never waits
+ * for it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/names.h"
+#include "worker-link.h"
+
+struct worker_link {
+	sd_event *event;
+	char *path;
+	pid_t pid;  /* 0: none */
+	int socket; /* -1: none */
+	sd_event_source *source, *child;
+	worker_handler_t handler; /* NULL: idle */
+	void *userdata;
+};
+
+static void forget_worker(struct worker_link *l)
+{
+	l->source = sd_event_source_disable_unref(l->source);
+	l->child = sd_event_source_disable_unref(l->child);
+	if (l->socket >= 0)
+		close(l->socket);
+	l->socket = -1;
+	l->pid = 0;
+}
+
+static void answer(struct worker_link *l, int error, const char *text)
+{
+	worker_handler_t handler = l->handler;
+
+	l->handler = NULL;
+	if (handler)
+		handler(error, text, l->userdata);
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct worker_link *l = userdata;
+	char text[512];
+	ssize_t n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
+	char *end;
+	long error;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0) { /* on_exit() tells whoever waits */
+		l->source = sd_event_source_disable_unref(l->source);
+		return 0;
+	}
+	text[n] = '\0';
+	error = strtol(text, &end, 10);
+	answer(l, (int)error, *end == ' ' ? end + 1 : "");
+	return 0;
+}
+
+static int on_exit_of_worker(sd_event_source *source, const siginfo_t *info, void *userdata)
+{
+	struct worker_link *l = userdata;
+
+	log_warning("The commit worker (pid %d) ended %s %d%s", (int)info->si_pid,
+		    info->si_code == CLD_EXITED ? "with status" : "by signal", info->si_status,
+		    l->handler ? ", in the middle of its work" : "");
+	/* An answer that it sent before it died counts. */
+	if (l->source)
+		on_readable(l->source, l->socket, EPOLLIN, l);
+	forget_worker(l);
+	answer(l, EOWNERDEAD, "the commit worker died; see the journal. What the slot is now is read anew");
+	return 0;
+}
+
+static int spawn_worker(struct worker_link *l, int fd)
+{
+	char *const argv[] = { l->path, NULL };
+	posix_spawn_file_actions_t actions;
+	posix_spawnattr_t attributes;
+	sigset_t none;
+	pid_t pid;
+	int error;
+
+	sigemptyset(&none);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawnattr_init(&attributes);
+	error = posix_spawn_file_actions_adddup2(&actions, fd, WORKER_FD);
+	if (!error)
+		error = posix_spawn_file_actions_addclosefrom_np(&actions, WORKER_FD + 1);
+	if (!error)
+		error = posix_spawnattr_setsigmask(&attributes, &none);
+	if (!error)
+		error = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+	if (!error)
+		error = posix_spawn(&pid, l->path, &actions, &attributes, argv, environ);
+	posix_spawnattr_destroy(&attributes);
+	posix_spawn_file_actions_destroy(&actions);
+	if (error)
+		return -error;
+	l->pid = pid;
+	return 0;
+}
+
+static int start_worker(struct worker_link *l)
+{
+	_cleanup_close_ int theirs = -1;
+	int ends[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return -errno;
+	l->socket = ends[0];
+	/* Not WORKER_FD itself: dup2() onto itself would leave it close-on-exec. */
+	theirs = fcntl(ends[1], F_DUPFD_CLOEXEC, WORKER_FD + 1);
+	r = theirs < 0 ? -errno : 0;
+	close(ends[1]);
+	if (r >= 0)
+		r = spawn_worker(l, theirs);
+	if (r >= 0)
+		r = sd_event_add_io(l->event, &l->source, l->socket, EPOLLIN, on_readable, l);
+	if (r >= 0)
+		r = sd_event_add_child(l->event, &l->child, l->pid, WEXITED, on_exit_of_worker, l);
+	if (r < 0)
+		forget_worker(l); /* its socket is closed: it ends */
+	return r;
+}
+
+static int write_request(FILE *f, const struct worker_request *q)
+{
+	switch (q->type) {
+	case WORKER_REMOVE_SHIM:
+		fprintf(f, "! %s %s %u\n", SYSFS_SHIM_REMOVE, q->address, q->generation);
+		return 0;
+	case WORKER_RESCAN_SHIM:
+		fprintf(f, "! %s %s %u\n", SYSFS_SHIM_RESCAN, q->address, q->generation);
+		return 0;
+	case WORKER_REMOVE_NATIVE:
+		/* Backwards, as the kernel's drivers do: what depends comes last. */
+		for (size_t i = q->n_functions; i > 0; i--)
+			fprintf(f, "- %s/%s/remove 1\n", SYSFS_DEVICES, q->functions[i - 1]);
+		fprintf(f, "! %s/%s/power 0\n", SYSFS_SLOTS, q->slot);
+		return 0;
+	case WORKER_INSERT_NATIVE:
+		fprintf(f, "! %s/%s/power 1\n", SYSFS_SLOTS, q->slot);
+		return 0;
+	default:
+		return -EINVAL;
+	}
+}
+
+int worker_link_submit(struct worker_link *l, const struct worker_request *request, worker_handler_t handler,
+		       void *userdata)
+{
+	_cleanup_free_ char *text = NULL;
+	size_t size;
+	FILE *f;
+	int r;
+
+	if (l->handler)
+		return -EBUSY;
+	f = open_memstream(&text, &size);
+	if (!f)
+		return -ENOMEM;
+	r = write_request(f, request);
+	if (fclose(f) != 0)
+		return -ENOMEM;
+	if (r >= 0 && size > WORKER_MESSAGE_MAX)
+		r = -E2BIG;
+	if (r >= 0 && l->pid == 0)
+		r = start_worker(l);
+	if (r < 0)
+		return r;
+	if (send(l->socket, text, size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		return -errno;
+	l->handler = handler;
+	l->userdata = userdata;
+	return 0;
+}
+
+int worker_link_stack(struct worker_link *l, char **ret)
+{
+	static const char *const files[] = { "stack", "wchan" };
+
+	if (l->pid == 0 || !l->handler)
+		return -ENOENT;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		char path[64], text[4096];
+		_cleanup_close_ int fd = -1;
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/%d/%s", (int)l->pid, files[i]);
+		fd = open(path, O_RDONLY | O_CLOEXEC);
+		n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+		if (n <= 0)
+			continue;
+		text[n] = '\0';
+		*ret = strdup(text);
+		return *ret ? 0 : -ENOMEM;
+	}
+	return -EACCES;
+}
+
+int worker_link_new(struct worker_link **ret, sd_event *event, const char *path)
+{
+	struct worker_link *l = calloc(1, sizeof(*l));
+	sigset_t child;
+
+	if (!l)
+		return -ENOMEM;
+	l->socket = -1;
+	l->event = sd_event_ref(event);
+	l->path = strdup(path);
+	if (!l->path) {
+		worker_link_free(l);
+		return -ENOMEM;
+	}
+	/* sd_event_add_child() wants it so. */
+	sigemptyset(&child);
+	sigaddset(&child, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &child, NULL);
+	*ret = l;
+	return 0;
+}
+
+struct worker_link *worker_link_free(struct worker_link *l)
+{
+	if (!l)
+		return NULL;
+	forget_worker(l);
+	sd_event_unref(l->event);
+	free(l->path);
+	free(l);
+	return NULL;
+}

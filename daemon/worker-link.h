@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The commit worker: another process, which may be stuck in the kernel for as
+ * long as a driver likes. One piece of work at a time.
+ */
+#ifndef HOTPLUGD_WORKER_LINK_H
+#define HOTPLUGD_WORKER_LINK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <systemd/sd-event.h>
+
+enum worker_type {
+	WORKER_REMOVE_SHIM,   /* address, generation */
+	WORKER_RESCAN_SHIM,   /* address, generation */
+	WORKER_REMOVE_NATIVE, /* functions, slot: remove each, then power off */
+	WORKER_INSERT_NATIVE, /* slot: power on */
+	_WORKER_TYPE_MAX,
+};
+
+/* What is to be written. The strings are copied by worker_link_submit(). */
+struct worker_request {
+	enum worker_type type;
+	const char *address;
+	uint32_t generation;
+	const char *slot; /* name in /sys/bus/pci/slots */
+	const char **functions;
+	size_t n_functions;
+};
+
+/* @error is 0 or a positive errno; @text says which file, or is "". */
+typedef void (*worker_handler_t)(int error, const char *text, void *userdata);
+
+struct worker_link;
+
+/* Makes a link; the worker (the program @path) is started when first needed. */
+int worker_link_new(struct worker_link **ret, sd_event *event, const char *path);
+/* The worker ends by itself when it has finished what it does. */
+struct worker_link *worker_link_free(struct worker_link *l);
+
+/*
+ * Has something done. @handler is called later, exactly once unless the link is
+ * freed; with EOWNERDEAD when the worker died. Returns 0, -EBUSY when work is
+ * under way, -E2BIG, or a negative errno when no worker can be started.
+ */
+int worker_link_submit(struct worker_link *l, const struct worker_request *request, worker_handler_t handler,
+		       void *userdata);
+
+/* Where in the kernel the worker is: its stack, else the function it waits in.
+ * To be freed; -ENOENT when it does nothing, -EACCES when it cannot be read. */
+int worker_link_stack(struct worker_link *l, char **ret);
+
+/* ---- the wire, for worker-link.c and worker.c ---- */
+
+/* The worker's end of the socket (SOCK_SEQPACKET). */
+#define WORKER_FD 3
+#define WORKER_MESSAGE_MAX 65536
+
+/*
+ * A request is a list of writes, done in order until one fails: lines
+ * "FLAG FILE VALUE", where flag "-" lets the file be gone. The answer is
+ * "ERRNO TEXT".
+ */
+
+#endif
