@@ -356,8 +356,9 @@ static void check_verdict(struct model *m, slot_handle_t slot, enum verdict v, b
 			  unsigned int started, unsigned int ended)
 {
 	take_actions(m);
-	check(m, v >= 0 && v < _VERDICT_MAX);
-	m->verdicts[v]++;
+	check(m, v < _VERDICT_MAX);
+	if (v < _VERDICT_MAX)
+		m->verdicts[v]++;
 	if (v == VERDICT_STARTED)
 		check(m, m->started > started);
 	if (v == VERDICT_CANCELLED)
