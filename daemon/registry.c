@@ -328,11 +328,17 @@ void registry_device_changed(struct manager *m, const char *syspath)
 {
 	struct slot *s;
 
-	TAILQ_FOREACH(s, &m->slots, entry)
-		if (path_has(syspath, s->port))
-			s->stale = true;
-	/* A port that came, or got its driver, brings slots with it. */
-	registry_schedule_refresh(m, strstr(syspath, ":pcie") || strstr(syspath, "/slots/"));
+	/* A port that came, or got its driver, brings slots with it; and what the
+	 * native driver did to a slot shows only in the slot's own files. */
+	bool list = strstr(syspath, ":pcie");
+
+	TAILQ_FOREACH(s, &m->slots, entry) {
+		if (!path_has(syspath, s->port))
+			continue;
+		s->stale = true;
+		list |= s->backend == BACKEND_NATIVE;
+	}
+	registry_schedule_refresh(m, list);
 }
 
 int registry_init(struct manager *m)
