@@ -181,7 +181,7 @@ static struct nl_msg *message_new(struct shim_link *l, int flags, uint8_t cmd)
  * that will be acknowledged. */
 static int message_send(struct shim_link *l, struct nl_msg *message, uint8_t cmd, uint64_t cookie)
 {
-	_cleanup_free_ struct command *c = NULL;
+	struct command *c;
 	int r;
 
 	if (!message)
@@ -197,9 +197,11 @@ static int message_send(struct shim_link *l, struct nl_msg *message, uint8_t cmd
 	c->cookie = cookie;
 	r = nl_send(l->socket, message);
 	nlmsg_free(message);
-	if (r < 0)
+	if (r < 0) {
+		free(c);
 		return nl_errno(r);
-	TAILQ_INSERT_TAIL(&l->commands, TAKE_PTR(c), entry);
+	}
+	TAILQ_INSERT_TAIL(&l->commands, c, entry);
 	return 0;
 }
 
