@@ -199,6 +199,10 @@ static void on_slot_event(struct manager *m, const struct shim_event *e)
 
 static void on_op_done(struct manager *m, const struct shim_event *e)
 {
+	struct slot *s = registry_by_shim(m, e->slot.id, e->slot.generation);
+
+	if (s && slot_update_from_shim(s, &e->slot) >= 0)
+		manager_slot_changed(m, s);
 	if (e->cookie == COOKIE_CONTROLLER) {
 		set_shim_state(m, e->error == 0 ? SHIM_ACTIVE : SHIM_BUSY);
 		m->shim_starting = false;
