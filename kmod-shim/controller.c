@@ -36,7 +36,7 @@ static void hps_controller_grace_over(struct work_struct *work)
 	if (!gone)
 		return;
 	pr_info("hpshim: no controller: slots go back to their native drivers\n");
-	hps_port_release_all();
+	hps_port_release_all(false);
 }
 
 static DECLARE_DELAYED_WORK(hps_grace_work, hps_controller_grace_over);
@@ -67,6 +67,17 @@ bool hps_controller_alive(void)
 			       time_before(jiffies, hps_last_heartbeat + HPS_HEARTBEAT));
 	spin_unlock(&hps_controller_lock);
 	return alive;
+}
+
+/* Is there one, or may one come back in time? */
+bool hps_controller_expected(void)
+{
+	bool expected;
+
+	spin_lock(&hps_controller_lock);
+	expected = hps_portid || delayed_work_pending(&hps_grace_work);
+	spin_unlock(&hps_controller_lock);
+	return expected;
 }
 
 int hps_controller_set(u32 portid, u32 grace_ms, struct netlink_ext_ack *extack)
@@ -124,7 +135,7 @@ void hps_controller_clear(void)
 	hps_controller_drop();
 	cancel_delayed_work(&hps_grace_work);
 	spin_unlock(&hps_controller_lock);
-	hps_port_release_all();
+	hps_port_release_all(false);
 }
 
 /* The module is being unloaded: nobody is controller any more, nor becomes it. */
@@ -134,6 +145,7 @@ void hps_controller_close(void)
 	hps_closed = true;
 	spin_unlock(&hps_controller_lock);
 	hps_controller_clear();
+	hps_port_release_all(true);
 }
 
 static int hps_controller_netlink(struct notifier_block *nb, unsigned long event, void *data)

@@ -63,21 +63,37 @@ void hps_event_mute(void)
 void hps_event_send(struct hps_slot *slot, struct hps_event *event)
 {
 	mutex_lock(&hps_event_mutex);
-	if (slot && slot->gone && event->event != HPSHIM_EVENT_OP_DONE)
-		goto unlock;
-	if (event->event == HPSHIM_EVENT_SLOT_GONE)
-		slot->gone = true;
-	if (event->event != HPSHIM_EVENT_BUTTON) {
-		hps_event_send_locked(slot, event);
-		goto unlock;
-	}
-	/* One event for each press, with the number of that press. */
-	while (slot->presses_sent < atomic64_read(&slot->presses)) {
-		event->presses = ++slot->presses_sent;
+	if (!slot || !slot->gone || event->event == HPSHIM_EVENT_OP_DONE) {
+		if (event->event == HPSHIM_EVENT_SLOT_GONE)
+			slot->gone = true;
 		hps_event_send_locked(slot, event);
 	}
-unlock:
 	mutex_unlock(&hps_event_mutex);
+}
+
+/*
+ * Sends one event for each press, with the number of that press. In a storm
+ * others get their turn in between.
+ */
+void hps_event_send_presses(struct hps_slot *slot, u64 time_ns)
+{
+	bool more = true;
+
+	while (more) {
+		struct hps_event event = {
+			.event = HPSHIM_EVENT_BUTTON,
+			.time_ns = time_ns,
+		};
+
+		mutex_lock(&hps_event_mutex);
+		more = !slot->gone && slot->presses_sent < atomic64_read(&slot->presses);
+		if (more) {
+			event.presses = ++slot->presses_sent;
+			hps_event_send_locked(slot, &event);
+		}
+		mutex_unlock(&hps_event_mutex);
+		cond_resched();
+	}
 }
 
 void hps_event_simple(struct hps_slot *slot, u32 event)

@@ -59,6 +59,7 @@ void hps_event_exit(void);
 void hps_event_mute(void);
 
 void hps_event_send(struct hps_slot *slot, struct hps_event *event);
+void hps_event_send_presses(struct hps_slot *slot, u64 time_ns);
 void hps_event_simple(struct hps_slot *slot, u32 event);
 u64 hps_event_seq(void);
 bool hps_event_replay(u64 *after, struct hps_event *event);

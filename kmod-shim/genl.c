@@ -15,6 +15,8 @@
 
 /* Not const: 6.1 has no const in struct nla_policy. */
 static struct netlink_range_validation hps_grace_range = { .max = 600000 };
+static struct netlink_range_validation hps_count_range = { .min = 1, .max = 1000000 };
+static struct netlink_range_validation hps_interval_range = { .max = 60000000 };
 
 static const struct nla_policy hps_slot_get_policy[] = {
 	[HPSHIM_A_SLOT] = NLA_POLICY_MIN(NLA_U32, 1),
@@ -51,6 +53,15 @@ static const struct nla_policy hps_answer_policy[] = {
 
 static const struct nla_policy hps_replay_policy[] = {
 	[HPSHIM_A_SEQ] = { .type = NLA_U64 },
+};
+
+static const struct nla_policy hps_inject_policy[] = {
+	[HPSHIM_A_SLOT] = NLA_POLICY_MIN(NLA_U32, 1),
+	[HPSHIM_A_GENERATION] = { .type = NLA_U32 },
+	[HPSHIM_A_INJECT] = NLA_POLICY_RANGE(NLA_U32, HPSHIM_INJECT_BUTTON,
+					     HPSHIM_INJECT_LINK_UP),
+	[HPSHIM_A_COUNT] = NLA_POLICY_FULL_RANGE(NLA_U32, &hps_count_range),
+	[HPSHIM_A_INTERVAL_US] = NLA_POLICY_FULL_RANGE(NLA_U32, &hps_interval_range),
 };
 
 static struct genl_family hps_family;
@@ -356,7 +367,26 @@ static int hps_genl_replay(struct sk_buff *skb, struct netlink_callback *cb)
 	return skb->len;
 }
 
-#ifndef HPSHIM_TEST_BUILD
+#ifdef HPSHIM_TEST_BUILD
+/* For the hand of a test, beside the controller: from any socket. */
+static int hps_genl_inject(struct sk_buff *skb, struct genl_info *info)
+{
+	struct nlattr *count = info->attrs[HPSHIM_A_COUNT];
+	struct nlattr *interval = info->attrs[HPSHIM_A_INTERVAL_US];
+	struct hps_slot *slot;
+	int error;
+
+	if (GENL_REQ_ATTR_CHECK(info, HPSHIM_A_INJECT))
+		return -EINVAL;
+	slot = hps_genl_slot(info);
+	if (IS_ERR(slot))
+		return PTR_ERR(slot);
+	error = hps_inject(slot, nla_get_u32(info->attrs[HPSHIM_A_INJECT]),
+			   count ? nla_get_u32(count) : 1, interval ? nla_get_u32(interval) : 0);
+	hps_slot_put(slot);
+	return error;
+}
+#else
 static int hps_genl_inject(struct sk_buff *skb, struct genl_info *info)
 {
 	return hps_genl_error(info, "not a test build", -EOPNOTSUPP);
@@ -446,13 +476,13 @@ static const struct genl_ops hps_genl_ops[] = {
 		.policy = hps_replay_policy,
 		.maxattr = ARRAY_SIZE(hps_replay_policy) - 1,
 	},
-#ifndef HPSHIM_TEST_BUILD
 	{
 		.cmd = HPSHIM_CMD_INJECT,
 		.flags = GENL_ADMIN_PERM,
 		.doit = hps_genl_inject,
+		.policy = hps_inject_policy,
+		.maxattr = ARRAY_SIZE(hps_inject_policy) - 1,
 	},
-#endif
 };
 
 static const struct genl_multicast_group hps_genl_groups[] = {

@@ -17,6 +17,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include "compat.h"
 #include "event.h"
 #include "port.h"
 #include "slot.h"
@@ -121,6 +122,22 @@ static long hps_legacy_wait(struct hps_request *request)
 	return left;
 }
 
+/*
+ * Nobody answers. A slot that we kept because it was switched off goes back to
+ * its native driver, which powers it up: that is what was asked for.
+ */
+static int hps_legacy_without_controller(struct hotplug_slot *hotplug, u32 value)
+{
+	struct hps_slot *slot = hps_legacy_slot(hotplug);
+	bool back;
+
+	back = slot && value && READ_ONCE(slot->off_by_request) && !hps_controller_expected();
+	if (back)
+		hps_port_give_back(slot->port);
+	hps_slot_put(slot);
+	return back ? 0 : -ENODEV;
+}
+
 static int hps_legacy_request(struct hotplug_slot *hotplug, u32 value)
 {
 	struct hps_request request = { .value = value };
@@ -128,7 +145,7 @@ static int hps_legacy_request(struct hotplug_slot *hotplug, u32 value)
 	long left;
 
 	if (!hps_controller_alive())
-		return -ENODEV;
+		return hps_legacy_without_controller(hotplug, value);
 	if (hps_controller_is_current())
 		return -EDEADLK;
 	request.slot = hps_legacy_slot(hotplug);
@@ -367,7 +384,8 @@ int hps_legacy_init_slot(struct hps_slot *slot, struct pci_bus *bus, const char 
 	slot->legacy = legacy;
 	rcu_assign_pointer(legacy->slot, slot);
 	error = pci_hp_initialize(&legacy->hotplug, bus,
-				  slot->device == HPS_DEVICE_ALL ? 0 : slot->device, name);
+				  slot->device == HPS_DEVICE_ALL ? PCI_SLOT_ALL_DEVICES :
+								     slot->device, name);
 	if (error) {
 		pci_err(slot->port, "hotplug core does not take the slot (%d)\n", error);
 		RCU_INIT_POINTER(legacy->slot, NULL);

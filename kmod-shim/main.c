@@ -8,6 +8,7 @@
  * so that no event can wait for somebody who waits for the event.
  *
  *	pcie.c, pcie-power.c	PCIe ports: driver and interrupts, commands
+ *	shpc.c, shpc-power.c	the same for bridges with an SHPC
  *	slot.c, op.c		slots, and operations on them
  *	event.c, genl.c		what the controller hears and says
  *	controller.c, port.c	who the controller is, which ports are ours
@@ -15,32 +16,12 @@
  *	legacy.c		/sys/bus/pci/slots
  */
 #include <linux/module.h>
-#include <linux/pci.h>
 #include "event.h"
 #include "port.h"
 #include "slot.h"
 
 struct workqueue_struct *hps_event_wq;
 struct workqueue_struct *hps_wq;
-
-/* Binds to nothing by itself; its directory carries the commit attributes. */
-static const struct pci_device_id hps_pci_ids[] = {
-	{ PCI_DEVICE_CLASS(PCI_CLASS_BRIDGE_PCI_NORMAL, ~0) },
-	{ }
-};
-
-static int hps_pci_probe(struct pci_dev *pdev, const struct pci_device_id *id)
-{
-	return -ENODEV;
-}
-
-static struct pci_driver hps_pci_driver = {
-	.name = "hpshim",
-	.id_table = hps_pci_ids,
-	.probe = hps_pci_probe,
-	.groups = hps_commit_groups,
-	.driver_managed_dma = true,
-};
 
 static int __init hps_init(void)
 {
@@ -63,12 +44,12 @@ static int __init hps_init(void)
 	error = hps_pcie_register();
 	if (error)
 		goto err_wq;
-	error = pci_register_driver(&hps_pci_driver);
+	error = hps_shpc_register();
 	if (error)
 		goto err_pcie;
 	error = hps_controller_init();
 	if (error)
-		goto err_pci;
+		goto err_shpc;
 	error = hps_genl_init();
 	if (error)
 		goto err_controller;
@@ -76,8 +57,8 @@ static int __init hps_init(void)
 
 err_controller:
 	hps_controller_exit();
-err_pci:
-	pci_unregister_driver(&hps_pci_driver);
+err_shpc:
+	hps_shpc_unregister();
 err_pcie:
 	hps_pcie_unregister();
 err_wq:
@@ -102,9 +83,9 @@ static void __exit hps_exit(void)
 	hps_event_mute();
 	hps_genl_exit();
 	hps_controller_exit();
-	hps_port_release_all();
+	hps_port_release_all(true);
 	flush_workqueue(hps_wq);
-	pci_unregister_driver(&hps_pci_driver);
+	hps_shpc_unregister();
 	hps_pcie_unregister();
 	destroy_workqueue(hps_wq);
 	destroy_workqueue(hps_event_wq);

@@ -37,8 +37,13 @@ static int hps_op_power(struct hps_slot *slot, const struct hps_op *op, const ch
 	if (!op->value) {
 		/* Who was to be aborted is through: lanes run one by one. */
 		WRITE_ONCE(slot->abort, false);
-		return slot->ops->power_off(slot, report);
+		error = slot->ops->power_off(slot, report);
+		if (!error)
+			WRITE_ONCE(slot->off_by_request, true);
+		return error;
 	}
+	WRITE_ONCE(slot->off_by_request, false);
+	hps_inject_power_on(slot);
 	error = slot->ops->power_on(slot, report);
 	if (error && hps_slot_aborted(slot)) {
 		*report = "power-on was given up for a power-off";

@@ -74,6 +74,11 @@ void hps_pcie_wait_command(struct hps_pcie *pcie)
 	if (!READ_ONCE(pcie->busy))
 		return;
 
+	if (hps_inject_loses_command(&pcie->slot)) {
+		msleep(1000);
+		goto lost;
+	}
+
 	deadline = pcie->started + msecs_to_jiffies(pcie->irq < 0 ? 2500 : 1000);
 	if (hps_pcie_interrupts(pcie)) {
 		if (time_before(now, deadline))
@@ -84,7 +89,7 @@ void hps_pcie_wait_command(struct hps_pcie *pcie)
 	}
 	if (!READ_ONCE(pcie->busy) || hps_pcie_poll_completed(pcie))
 		return;
-
+lost:
 	WRITE_ONCE(pcie->busy, false);
 	pci_info(pcie->slot.port, "Slot(%s): no completion of command %#06x after %u ms\n",
 		 pcie->slot.name, pcie->slot_ctrl, jiffies_to_msecs(jiffies - pcie->started));
@@ -278,6 +283,7 @@ static int hps_pcie_wait_link(struct hps_pcie *pcie, const char **report)
 
 static int hps_pcie_bring_up(struct hps_pcie *pcie, const char **report)
 {
+	struct hps_level level;
 	u16 link, status;
 	int rc;
 
@@ -303,8 +309,10 @@ static int hps_pcie_bring_up(struct hps_pcie *pcie, const char **report)
 		*report = "link is up, but no device answers";
 		return -ETIMEDOUT;
 	}
-	if (READ_ONCE(pcie->fault) || status & PCI_EXP_SLTSTA_PFD) {
+	if (status & PCI_EXP_SLTSTA_PFD)
 		WRITE_ONCE(pcie->fault, true);
+	hps_slot_status(&pcie->slot, &level);
+	if (level.status & HPSHIM_STATUS_POWER_FAULT) {
 		*report = "power fault";
 		return -EIO;
 	}
@@ -314,10 +322,10 @@ static int hps_pcie_bring_up(struct hps_pcie *pcie, const char **report)
 static int hps_pcie_power_on(struct hps_slot *slot, const char **report)
 {
 	struct hps_pcie *pcie = to_hps_pcie(slot);
-	struct hps_level level = {};
+	struct hps_level level;
 	int error;
 
-	hps_pcie_level(slot, &level);
+	hps_slot_status(slot, &level);
 	if (!(level.status & HPSHIM_STATUS_PRESENT)) {
 		*report = "no card in the slot";
 		return -ENODEV;
@@ -334,13 +342,12 @@ static int hps_pcie_power_on(struct hps_slot *slot, const char **report)
 		return -ENODEV;
 	if (error == -ETIMEDOUT || error == -ENOLINK) {
 		/* Say so when there is nothing left to link with. */
-		memset(&level, 0, sizeof(level));
-		hps_pcie_level(slot, &level);
+		hps_slot_status(slot, &level);
 		if (!(level.status & HPSHIM_STATUS_PRESENT)) {
 			*report = "card was taken out";
 			return -ENODEV;
 		}
-		if (READ_ONCE(pcie->fault)) {
+		if (level.status & HPSHIM_STATUS_POWER_FAULT) {
 			*report = "power fault";
 			return -EIO;
 		}

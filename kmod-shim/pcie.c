@@ -197,7 +197,7 @@ static int hps_pcie_probe(struct pcie_device *service)
 	snprintf(pcie->slot.name, sizeof(pcie->slot.name), "%u",
 		 (u32)FIELD_GET(PCI_EXP_SLTCAP_PSN, pcie->slot_cap));
 	error = hps_legacy_init_slot(&pcie->slot, port->subordinate,
-				     hps_port_slot_name(port, pcie->slot.name));
+				     hps_port_slot_name(port, HPS_DEVICE_ALL, pcie->slot.name));
 	if (error)
 		goto err_put;
 

@@ -7,15 +7,20 @@
  * and for the native driver's threads, so nothing that runs under the rescan
  * lock or a device_lock may wait for this work.
  */
+#include <linux/bitfield.h>
 #include <linux/delay.h>
 #include <linux/netlink.h>
 #include <linux/slab.h>
+#include "compat.h"
 #include "event.h"
 #include "port.h"
+#include "shpc.h"
 #include "slot.h"
 
 /* A slot needs this long after it was switched off (PCIe r6.0, sec 6.7.1.8). */
 #define HPS_OFF_MS	1000
+
+#define HPS_PORT_DEVICES	32
 
 /**
  * struct hps_port_op - adopt or release
@@ -31,6 +36,17 @@ struct hps_port_op {
 	u64 cookie;
 };
 
+/*
+ * A native driver powers up an occupied slot when it gets it. So what the
+ * controller switched off stays with us, and off, until something happens to it:
+ * a press, another card, a write to its power file, a new controller.
+ */
+enum hps_give_back {
+	HPS_KEEP,
+	HPS_GIVE_BACK_UNLESS_OFF,
+	HPS_GIVE_BACK,
+};
+
 /**
  * struct hps_port - a port that is ours or about to be
  * @node: in the list of ports
@@ -41,19 +57,19 @@ struct hps_port_op {
  * @running: @work runs or is queued
  * @claimed: our driver's probe() may take it; cleared by remove()
  * @native: the native driver had it until we took it
- * @held: the native driver's slot object, kept so that its name stays; valid
- *	while being adopted
+ * @held: while being adopted: the native driver's slot objects by device
+ *	number, kept so that their names stay
  */
 struct hps_port {
 	struct list_head node;
 	struct pci_dev *pdev;
 	struct list_head ops;
-	bool give_back;
+	enum hps_give_back give_back;
 	struct work_struct work;
 	bool running;
 	bool claimed;
 	bool native;
-	struct pci_slot *held;
+	struct pci_slot *held[HPS_PORT_DEVICES];
 };
 
 static LIST_HEAD(hps_ports);
@@ -99,14 +115,16 @@ bool hps_port_was_native(struct pci_dev *pdev)
 }
 
 /* Under which name a slot of @pdev is to be registered: the native one's if it had one. */
-const char *hps_port_slot_name(struct pci_dev *pdev, const char *name)
+const char *hps_port_slot_name(struct pci_dev *pdev, u8 device, const char *name)
 {
 	struct hps_port *port;
 
+	if (device == HPS_DEVICE_ALL)
+		device = 0;
 	spin_lock(&hps_ports_lock);
 	port = hps_port_find(pdev);
-	if (port && port->held)
-		name = pci_slot_name(port->held);
+	if (port && device < HPS_PORT_DEVICES && port->held[device])
+		name = pci_slot_name(port->held[device]);
 	spin_unlock(&hps_ports_lock);
 	return name;
 }
@@ -154,64 +172,124 @@ struct pci_bus *hps_port_bus(struct pci_dev *pdev)
 	return dev ? to_pci_bus(dev) : NULL;
 }
 
-static void hps_port_set(struct hps_port *port, bool claimed, bool native, struct pci_slot *held)
+static void hps_port_set(struct hps_port *port, bool claimed, bool native)
 {
 	spin_lock(&hps_ports_lock);
 	port->claimed = claimed;
 	port->native = native;
-	port->held = held;
 	spin_unlock(&hps_ports_lock);
 }
 
-/* Keeps the slot of the native driver, if there is one. */
-static struct pci_slot *hps_port_hold_slot(struct pci_dev *pdev)
+/* The device that a driver binds to: hotplug service of a port, or bridge with SHPC. */
+static struct device *hps_port_device(struct pci_dev *pdev)
 {
-	struct pci_bus *bus = hps_port_bus(pdev);
+	struct device *dev = hps_pcie_service(pdev);
+
+	if (!dev && hps_shpc_capable(pdev))
+		dev = get_device(&pdev->dev);
+	return dev;
+}
+
+static bool hps_port_is_shpc(struct hps_port *port, struct device *dev)
+{
+	return dev == &port->pdev->dev;
+}
+
+static bool hps_port_owns(struct hps_port *port, struct device *dev)
+{
+	return hps_port_is_shpc(port, dev) ? hps_shpc_owns(port->pdev) : hps_pcie_owns(dev);
+}
+
+/* Is @dev the native driver's (1), nobody's (0), or somebody else's (-EBUSY)? */
+static int hps_port_native(struct hps_port *port, struct device *dev)
+{
+	const char *native = hps_port_is_shpc(port, dev) ? "shpchp" : "pciehp";
+	int rc = 0;
+
+	device_lock(dev);
+	if (dev->driver)
+		rc = strcmp(dev->driver->name, native) ? -EBUSY : 1;
+	device_unlock(dev);
+	return rc;
+}
+
+static void hps_port_hold_slot(struct hps_port *port, struct pci_bus *bus, int device, int number)
+{
 	struct pci_slot *slot;
 	char name[12];
-	u32 slot_cap;
+
+	snprintf(name, sizeof(name), "%d", number);
+	slot = pci_create_slot(bus, device, name, NULL);
+	port->held[device == PCI_SLOT_ALL_DEVICES ? 0 : device] = IS_ERR(slot) ? NULL : slot;
+}
+
+/* Keeps the slot objects of the native driver, and their names with them. */
+static void hps_port_hold_slots(struct hps_port *port, struct device *dev)
+{
+	struct pci_bus *bus = hps_port_bus(port->pdev);
+	u32 config;
+	int i;
 
 	if (!bus)
-		return NULL;
-	pcie_capability_read_dword(pdev, PCI_EXP_SLTCAP, &slot_cap);
-	snprintf(name, sizeof(name), "%u", (slot_cap & PCI_EXP_SLTCAP_PSN) >> 19);
-	slot = pci_create_slot(bus, 0, name, NULL);
+		return;
+	if (hps_port_is_shpc(port, dev)) {
+		config = hps_shpc_slot_config(port->pdev);
+		for (i = 0; i < FIELD_GET(SHPC_CONFIG_SLOTS, config); i++)
+			hps_port_hold_slot(port, bus, FIELD_GET(SHPC_CONFIG_FIRST, config) + i,
+					   hps_shpc_slot_number(config, i));
+	} else {
+		pcie_capability_read_dword(port->pdev, PCI_EXP_SLTCAP, &config);
+		hps_port_hold_slot(port, bus, PCI_SLOT_ALL_DEVICES,
+				   FIELD_GET(PCI_EXP_SLTCAP_PSN, config));
+	}
 	put_device(&bus->dev);
-	return IS_ERR(slot) ? NULL : slot;
+}
+
+static void hps_port_let_slots_go(struct hps_port *port)
+{
+	struct pci_slot *held[HPS_PORT_DEVICES];
+	int i;
+
+	spin_lock(&hps_ports_lock);
+	memcpy(held, port->held, sizeof(held));
+	memset(port->held, 0, sizeof(port->held));
+	spin_unlock(&hps_ports_lock);
+	for (i = 0; i < HPS_PORT_DEVICES; i++)
+		if (held[i])
+			pci_destroy_slot(held[i]);
 }
 
 static int hps_port_adopt(struct hps_port *port)
 {
-	struct pci_slot *held;
-	struct device *service;
-	int error, restored;
+	struct device *dev = hps_port_device(port->pdev);
+	int native, restored, error = 0;
 
-	service = hps_pcie_service(port->pdev);
-	if (!service)
+	if (!dev)
 		return -ENODEV;
-	if (hps_pcie_owns(service)) {
-		put_device(service);
-		return 0;
+	if (hps_port_owns(port, dev))
+		goto put;
+	native = hps_port_native(port, dev);
+	if (native < 0) {
+		error = native;
+		goto put;
 	}
 
-	held = hps_port_hold_slot(port->pdev);
-	hps_port_set(port, true, READ_ONCE(service->driver), held);
-	hps_pcie_quiet_native(service);
-	device_release_driver(service);
-	error = hps_pcie_attach(service);
-	hps_port_set(port, !error, false, NULL);
+	hps_port_hold_slots(port, dev);
+	hps_port_set(port, true, native);
+	if (!hps_port_is_shpc(port, dev))
+		hps_pcie_quiet_native(dev);
+	device_release_driver(dev);
+	error = hps_port_is_shpc(port, dev) ? hps_shpc_attach(port->pdev) : hps_pcie_attach(dev);
 	if (error) {
 		pci_err(port->pdev, "cannot adopt (%d)\n", error);
-		restored = device_attach(service);
+		hps_port_set(port, false, false);
+		restored = device_attach(dev);
 		if (restored < 0)
 			pci_err(port->pdev, "native driver does not take it (%d)\n", restored);
-	} else if (!hps_pcie_owns(service)) {
-		/* Unbound by hand, or the port went, at once: no claim stays. */
-		hps_port_set(port, false, false, NULL);
 	}
-	if (held)
-		pci_destroy_slot(held);
-	put_device(service);
+	hps_port_let_slots_go(port);
+put:
+	put_device(dev);
 	return error;
 }
 
@@ -241,25 +319,42 @@ static void hps_port_normalise(struct hps_port *port)
 		msleep(HPS_OFF_MS);
 }
 
-static int hps_port_release(struct hps_port *port)
+/* Is the slot off because the controller wanted it so? Asked for PCIe ports only. */
+static bool hps_port_off_by_request(struct hps_port *port)
 {
-	struct device *service;
+	struct hps_slot *slot = hps_slot_get_by_address(pci_name(port->pdev));
+	struct hps_level level;
+	bool off = false;
+
+	if (slot && READ_ONCE(slot->off_by_request)) {
+		hps_slot_status(slot, &level);
+		off = level.status & HPSHIM_STATUS_PRESENT &&
+		      !(level.status & (HPSHIM_STATUS_POWER | HPSHIM_STATUS_OCCUPIED));
+	}
+	hps_slot_put(slot);
+	return off;
+}
+
+static int hps_port_release(struct hps_port *port, enum hps_give_back how)
+{
+	struct device *dev = hps_port_device(port->pdev);
 	int error = 0;
 
-	service = hps_pcie_service(port->pdev);
-	if (!service)
+	if (!dev)
 		return -ENODEV;
-	if (hps_pcie_owns(service)) {
+	if (how == HPS_GIVE_BACK_UNLESS_OFF && hps_port_off_by_request(port)) {
+		pci_info(port->pdev, "kept, because its slot was switched off\n");
+	} else if (hps_port_owns(port, dev)) {
 		hps_port_normalise(port);
 		mutex_lock(&hps_port_return_mutex);
-		device_release_driver(service);
-		error = device_attach(service);
+		device_release_driver(dev);
+		error = device_attach(dev);
 		mutex_unlock(&hps_port_return_mutex);
 		if (error <= 0)
 			pci_warn(port->pdev, "native driver does not take it (%d)\n", error);
 		error = min(error, 0);
 	}
-	put_device(service);
+	put_device(dev);
 	return error;
 }
 
@@ -277,14 +372,17 @@ static void hps_port_done(struct hps_port *port, const struct hps_port_op *op, i
 }
 
 /* Next thing to do for @port. Returns false when there is none; then @port may be freed. */
-static bool hps_port_next(struct hps_port *port, struct hps_port_op **op)
+static bool hps_port_next(struct hps_port *port, struct hps_port_op **op,
+			  enum hps_give_back *give_back)
 {
 	bool more = true;
 
 	spin_lock(&hps_ports_lock);
 	*op = NULL;
-	if (port->give_back) {
-		port->give_back = false;
+	*give_back = port->give_back;
+	port->give_back = HPS_KEEP;
+	if (*give_back != HPS_KEEP) {
+		;	/* before all else */
 	} else if (!list_empty(&port->ops)) {
 		*op = list_first_entry(&port->ops, struct hps_port_op, node);
 		list_del(&(*op)->node);
@@ -305,16 +403,20 @@ static bool hps_port_next(struct hps_port *port, struct hps_port_op **op)
 static void hps_port_work(struct work_struct *work)
 {
 	struct hps_port *port = container_of(work, struct hps_port, work);
+	enum hps_give_back give_back;
 	struct hps_port_op *op;
 	int error;
 
-	while (hps_port_next(port, &op)) {
-		if (op && op->cmd == HPSHIM_CMD_PORT_ADOPT)
+	while (hps_port_next(port, &op, &give_back)) {
+		if (!op) {
+			hps_port_release(port, give_back);
+			continue;
+		}
+		if (op->cmd == HPSHIM_CMD_PORT_ADOPT)
 			error = hps_port_adopt(port);
 		else
-			error = hps_port_release(port);
-		if (op)
-			hps_port_done(port, op, error);
+			error = hps_port_release(port, HPS_GIVE_BACK);
+		hps_port_done(port, op, error);
 		kfree(op);
 	}
 }
@@ -377,19 +479,19 @@ int hps_port_queue(const char *address, u8 cmd, u64 cookie, bool has_cookie,
 		   struct netlink_ext_ack *extack)
 {
 	struct pci_dev *pdev = hps_port_parse(address);
-	struct device *service;
+	struct device *dev;
 	int error;
 
 	if (!pdev) {
 		NL_SET_ERR_MSG(extack, "no such PCI device");
 		return -ENODEV;
 	}
-	service = hps_pcie_service(pdev);
-	if (service) {
+	dev = hps_port_device(pdev);
+	if (dev) {
 		error = hps_port_queue_op(pdev, cmd, cookie, has_cookie);
-		put_device(service);
+		put_device(dev);
 	} else {
-		NL_SET_ERR_MSG(extack, "no hot-plug port, or firmware keeps its slot");
+		NL_SET_ERR_MSG(extack, "no hot-plug port or bridge, or firmware keeps its slots");
 		error = -EOPNOTSUPP;
 	}
 	pci_dev_put(pdev);
@@ -398,9 +500,10 @@ int hps_port_queue(const char *address, u8 cmd, u64 cookie, bool has_cookie,
 
 /*
  * Everything goes back to the native drivers, each port as soon as what is being
- * done with it is done. Who asked for an adoption asked in vain.
+ * done with it is done; with @all, even slots that are off by request. Who asked
+ * for an adoption asked in vain.
  */
-void hps_port_release_all(void)
+void hps_port_release_all(bool all)
 {
 	struct hps_port *port;
 	struct hps_port_op *op;
@@ -409,7 +512,21 @@ void hps_port_release_all(void)
 	list_for_each_entry(port, &hps_ports, node) {
 		list_for_each_entry(op, &port->ops, node)
 			op->cmd = HPSHIM_CMD_PORT_RELEASE;
-		port->give_back = true;
+		port->give_back = all ? HPS_GIVE_BACK : HPS_GIVE_BACK_UNLESS_OFF;
+		hps_port_kick(port);
+	}
+	spin_unlock(&hps_ports_lock);
+}
+
+/* Something happened to a slot that was kept, and there is no controller. */
+void hps_port_give_back(struct pci_dev *pdev)
+{
+	struct hps_port *port;
+
+	spin_lock(&hps_ports_lock);
+	port = hps_port_find(pdev);
+	if (port) {
+		port->give_back = HPS_GIVE_BACK;
 		hps_port_kick(port);
 	}
 	spin_unlock(&hps_ports_lock);

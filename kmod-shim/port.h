@@ -14,12 +14,13 @@ struct netlink_ext_ack;
 /* port.c */
 int hps_port_queue(const char *address, u8 cmd, u64 cookie, bool has_cookie,
 		   struct netlink_ext_ack *extack);
-void hps_port_release_all(void);
+void hps_port_release_all(bool all);
+void hps_port_give_back(struct pci_dev *pdev);
 bool hps_port_claimed(struct pci_dev *pdev);
 bool hps_port_was_native(struct pci_dev *pdev);
 void hps_port_lost(struct pci_dev *pdev);
 struct pci_bus *hps_port_bus(struct pci_dev *pdev);
-const char *hps_port_slot_name(struct pci_dev *pdev, const char *name);
+const char *hps_port_slot_name(struct pci_dev *pdev, u8 device, const char *name);
 void hps_port_exit(void);
 
 /* pcie.c */
@@ -30,6 +31,15 @@ int hps_pcie_attach(struct device *service);
 bool hps_pcie_owns(struct device *service);
 void hps_pcie_quiet_native(struct device *service);
 
+/* shpc.c */
+int hps_shpc_register(void);
+void hps_shpc_unregister(void);
+bool hps_shpc_capable(struct pci_dev *pdev);
+u32 hps_shpc_slot_config(struct pci_dev *bridge);
+int hps_shpc_slot_number(u32 config, int index);
+int hps_shpc_attach(struct pci_dev *bridge);
+bool hps_shpc_owns(struct pci_dev *bridge);
+
 /* controller.c */
 int hps_controller_init(void);
 void hps_controller_exit(void);
@@ -39,6 +49,7 @@ void hps_controller_close(void);
 void hps_controller_heartbeat(void);
 bool hps_controller_is(u32 portid);
 bool hps_controller_alive(void);
+bool hps_controller_expected(void);
 bool hps_controller_is_current(void);
 
 /* genl.c */

@@ -88,10 +88,7 @@ void hps_slot_status(struct hps_slot *slot, struct hps_level *level)
 {
 	memset(level, 0, sizeof(*level));
 	slot->ops->level(slot, level);
-#ifdef HPSHIM_TEST_BUILD
-	level->status |= READ_ONCE(slot->forced_set);
-	level->status &= ~READ_ONCE(slot->forced_clear);
-#endif
+	hps_inject_status(slot, level);
 	if (hps_slot_occupied(slot))
 		level->status |= HPSHIM_STATUS_OCCUPIED;
 	if (hps_op_power_busy(slot))
@@ -173,13 +170,18 @@ static void hps_slot_event_work(struct work_struct *work)
 
 	if (pending & HPS_LINK_EVENTS)
 		hps_slot_check_surprise(slot);
+	if (slot->off_by_request && !hps_controller_expected())
+		hps_port_give_back(slot->port);
 
+	/* Presses come last: by then the state that they are about is told. */
 	for (event = 0; pending >> event; event++) {
 		struct hps_event message = { .event = event, .time_ns = seen };
 
-		if (pending & BIT(event))
+		if (pending & BIT(event) && event != HPSHIM_EVENT_BUTTON)
 			hps_event_send(slot, &message);
 	}
+	if (pending & BIT(HPSHIM_EVENT_BUTTON))
+		hps_event_send_presses(slot, seen);
 	hps_slot_put(slot);
 }
 
@@ -239,6 +241,7 @@ void hps_slot_init(struct hps_slot *slot, const struct hps_slot_ops *ops, struct
 	init_waitqueue_head(&slot->wait);
 	INIT_WORK(&slot->event_work, hps_slot_event_work);
 	hps_op_init_slot(slot);
+	hps_inject_init_slot(slot);
 	if (device == HPS_DEVICE_ALL)
 		strscpy(slot->address, pci_name(port), sizeof(slot->address));
 	else

@@ -76,6 +76,20 @@ struct hps_slot_ops {
 	void (*free)(struct hps_slot *slot);
 };
 
+/**
+ * struct hps_forced - test build: what the hardware is said to show
+ * @lock: protects the rest
+ * @set: status bits that are set
+ * @clear: status bits that are clear
+ * @timeouts: number of commands whose completion gets lost
+ */
+struct hps_forced {
+	spinlock_t lock;	/* see above */
+	u32 set;
+	u32 clear;
+	u32 timeouts;
+};
+
 /* Operations of a slot run in order within a lane, and beside the other lane. */
 enum hps_lane_id {
 	HPS_LANE_POWER,		/* may take seconds */
@@ -121,9 +135,9 @@ struct hps_lane {
  * @event_work: sends what is pending; holds a reference while queued
  * @lanes: operations, protected by @lock
  * @abort: a power-off waits for the running power-on to give up
+ * @off_by_request: the controller switched it off, and its card is still there
  * @legacy: our face towards the hotplug core
- * @forced_set: test build: status bits that the hardware is said to show
- * @forced_clear: test build: and not to show
+ * @forced: test build: what the hardware is said to show
  */
 struct hps_slot {
 	struct kref ref;
@@ -153,11 +167,10 @@ struct hps_slot {
 	struct hps_lane lanes[HPS_LANES];
 	bool abort;
 
+	bool off_by_request;
 	struct hps_legacy *legacy;
-
 #ifdef HPSHIM_TEST_BUILD
-	u32 forced_set;
-	u32 forced_clear;
+	struct hps_forced forced;
 #endif
 };
 
@@ -182,6 +195,20 @@ bool hps_slot_sleep(struct hps_slot *slot, unsigned int ms);
 bool hps_slot_aborted(struct hps_slot *slot);
 bool hps_slot_queue_work(struct hps_slot *slot, struct work_struct *work,
 			 struct workqueue_struct *wq);
+
+/* inject.c, in test builds */
+#ifdef HPSHIM_TEST_BUILD
+void hps_inject_init_slot(struct hps_slot *slot);
+void hps_inject_status(struct hps_slot *slot, struct hps_level *level);
+void hps_inject_power_on(struct hps_slot *slot);
+bool hps_inject_loses_command(struct hps_slot *slot);
+int hps_inject(struct hps_slot *slot, u32 what, u32 count, u32 interval_us);
+#else
+static inline void hps_inject_init_slot(struct hps_slot *slot) { }
+static inline void hps_inject_status(struct hps_slot *slot, struct hps_level *level) { }
+static inline void hps_inject_power_on(struct hps_slot *slot) { }
+static inline bool hps_inject_loses_command(struct hps_slot *slot) { return false; }
+#endif
 
 /* op.c */
 void hps_op_init_slot(struct hps_slot *slot);
