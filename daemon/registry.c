@@ -149,13 +149,20 @@ static void remove_slot(struct manager *m, struct slot *s)
 
 static struct slot *add_slot(struct manager *m, const char *kernel_name)
 {
-	struct slot *s;
+	struct slot *s, *after;
 
 	if (slot_new(&s, m, kernel_name, ++m->last_handle) < 0) {
 		log_error("Out of memory: slot%s is not listed", kernel_name);
 		return NULL;
 	}
-	TAILQ_INSERT_TAIL(&m->slots, s, entry);
+	/* slot2 before slot10 */
+	TAILQ_FOREACH(after, &m->slots, entry)
+		if (strverscmp(after->name, s->name) > 0)
+			break;
+	if (after)
+		TAILQ_INSERT_BEFORE(after, s, entry);
+	else
+		TAILQ_INSERT_TAIL(&m->slots, s, entry);
 	return s;
 }
 

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * hpctl eject: releases the devices in slots and powers these off.
+ *
+ * Responsible for: the verb's words; how it is followed is follow.c's.
+ */
+#include "follow.h"
+
+static const struct operation eject = {
+	.name = "eject",
+	.method = "Eject",
+	.done = "ejected",
+	.idle = "the slot is empty or off",
+};
+
+int cmd_eject(const struct options *o, char **names)
+{
+	return follow_run(o, &eject, names);
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * hpctl insert: powers slots on and brings up the devices in them.
+ *
+ * Responsible for: the verb's words; how it is followed is follow.c's.
+ */
+#include "follow.h"
+
+static const struct operation insert = {
+	.name = "insert",
+	.method = "Insert",
+	.done = "inserted",
+	.idle = "the slot is on and its devices are up",
+	.shows_devices = true,
+};
+
+int cmd_insert(const struct options *o, char **names)
+{
+	return follow_run(o, &insert, names);
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Start a job on each of some slots, and follow them to their ends.
+ *
+ *   follow.c       the loop: calls, signals of the bus, Ctrl-C, time-outs
+ *   follow-view.c  what the person sees: progress lines and results
+ */
+#ifndef HPCTL_FOLLOW_H
+#define HPCTL_FOLLOW_H
+
+#include <systemd/sd-event.h>
+
+#include "client.h"
+
+/* An operation and the words for it. */
+struct operation {
+	const char *name;   /* "eject", as on the bus */
+	const char *method; /* of the manager */
+	const char *done;   /* "ejected" */
+	const char *idle;   /* why there was nothing to do */
+	bool shows_devices; /* the devices of the slot are its result */
+};
+
+enum item_state {
+	ITEM_WAITING,   /* its turn to be asked for has not come */
+	ITEM_CALLING,   /* the daemon was asked */
+	ITEM_RUNNING,   /* its job is under way */
+	ITEM_FINISHING, /* done; looking what came up */
+	ITEM_ENDED,
+};
+
+/* One slot of the command line. */
+struct item {
+	struct follow *follow;
+	char *slot;          /* "slot3" */
+	char *slot_path;
+	char *devices;       /* what was in it, for people */
+	enum item_state state;
+	struct job *job;     /* from ITEM_RUNNING on, NULL if none was needed */
+	bool stall_told;
+
+	/* The line on a terminal: stages that have passed, and the one under way. */
+	char *trail;
+	char *step;          /* whose text is not in the trail yet */
+	uint64_t step_since; /* CLOCK_MONOTONIC */
+
+	/* Set at the end. */
+	enum exit_code code;
+	const char *result;  /* for JSON: "done", "failed" … "nothing", "pending", "error" */
+	char *text;          /* what the line ends with */
+	char *reason;
+};
+
+struct follow {
+	const struct options *o;
+	const struct operation *operation;
+	struct client client;
+	struct item *items;
+	size_t n_items;
+
+	sd_event *event;
+	sd_event_source *lost_timer; /* armed while the daemon is away */
+	unsigned int interrupts;
+
+	/* Jobs that ended before we knew that they were ours. */
+	struct ended {
+		char *path, *result, *reason;
+	} *ended;
+	size_t n_ended;
+
+	/* follow-view.c */
+	bool live;           /* lines are redrawn on a terminal */
+	size_t n_drawn;
+};
+
+/* The whole of "hpctl eject" and "hpctl insert". */
+int follow_run(const struct options *o, const struct operation *operation, char **names);
+
+void view_init(struct follow *f);
+/* Something about an item has changed, or time has passed (item NULL). */
+void view_changed(struct follow *f, struct item *item);
+/* A remark that is no result, on the error stream. */
+void view_note(struct follow *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* The item has ended: result line, or message. */
+void view_ended(struct follow *f, struct item *item);
+/* All have: what is printed at the very end. */
+void view_finish(struct follow *f);
+
+#endif

@@ -1,0 +1,250 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * How slots and jobs look to people: words and tables.
+ *
+ * Responsible for: the words for states and steps, and the tables of list and
+ * jobs (libsmartcols). JSON is format-json.c's.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <libsmartcols.h>
+
+#include "error.h"
+#include "format.h"
+#include "util.h"
+
+bool format_is_terminal(int fd)
+{
+	const char *term = getenv("TERM");
+
+	return isatty(fd) && term && *term && !streq(term, "dumb");
+}
+
+bool format_use_colors(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	return format_is_terminal(STDOUT_FILENO) && !(no_color && *no_color);
+}
+
+const char *format_state_color(const char *state)
+{
+	if (streq(state, "on"))
+		return COLOR_GOOD;
+	if (streq(state, "busy"))
+		return COLOR_BUSY;
+	if (streq(state, "fault"))
+		return COLOR_BAD;
+	if (streq(state, "empty"))
+		return COLOR_FAINT;
+	return NULL;
+}
+
+char *format_devices(const struct slot *s)
+{
+	char *text = xstrdup("");
+
+	for (size_t i = 0; i < s->n_devices; i++) {
+		const struct device *d = &s->devices[i];
+
+		xappend(&text, "%s", i ? ", " : "");
+		for (char **node = d->nodes; *node; node++)
+			xappend(&text, "%s%s", node == d->nodes ? "" : " ", *node);
+		xappend(&text, "%s (%s)", d->nodes[0] ? "" : d->address, *d->driver ? d->driver : "no driver");
+	}
+	return text;
+}
+
+char *format_device_names(const struct slot *s)
+{
+	char *text = xstrdup("");
+
+	for (size_t i = 0; i < s->n_devices; i++) {
+		const struct device *d = &s->devices[i];
+
+		for (char **node = d->nodes; *node; node++)
+			xappend(&text, "%s%s", *text ? ", " : "", *node);
+		if (!d->nodes[0])
+			xappend(&text, "%s%s", *text ? ", " : "", d->address);
+	}
+	return text;
+}
+
+char *format_job(const struct job *j)
+{
+	return xasprintf("%" PRIu32 " %s %s%s", j->id, j->operation, j->state, j->stalled ? " (stalled)" : "");
+}
+
+char *format_job_age(const struct job *j)
+{
+	uint64_t now = now_monotonic();
+
+	return format_span(now > j->state_since_usec ? now - j->state_since_usec : 0);
+}
+
+static uint64_t seconds_left(uint64_t deadline)
+{
+	uint64_t now = now_monotonic();
+
+	return deadline == USEC_INFINITY || deadline <= now ? 0 : (deadline - now + USEC_PER_SEC - 1) / USEC_PER_SEC;
+}
+
+/* Steps as of org.hotplugd1.Job.xml; one that is not known is shown as it is. */
+char *format_stage(const struct job *j, const char *devices)
+{
+	bool eject = streq(j->operation, "eject");
+
+	if (streq(j->step, "window"))
+		return xasprintf("%s begins in %" PRIu64 "s", j->operation, seconds_left(j->deadline_usec));
+	if (streq(j->step, "check"))
+		return xstrdup("checking");
+	if (streq(j->step, "power-on"))
+		return xstrdup("powering on");
+	if (streq(j->step, "turn"))
+		return xstrdup("waiting for its turn");
+	if (streq(j->step, "remove"))
+		return xasprintf("removing %s", eject && *devices ? devices : "devices");
+	if (streq(j->step, "rescan"))
+		return xstrdup("looking for devices");
+	if (streq(j->step, "power-off"))
+		return xstrdup("powering off");
+	if (streq(j->step, "off-wait"))
+		return xstrdup("letting it discharge");
+	if (streq(j->step, "confirm"))
+		return xstrdup(eject ? "confirming" : "waiting for drivers");
+	if (!*j->step || streq(j->step, "none"))
+		return xstrdup(j->state);
+	return xstrdup(j->step);
+}
+
+struct column {
+	const char *name;
+	int flags;
+};
+
+/* A cell's text belongs to the table, its colour does not. */
+struct cell {
+	char *text;
+	const char *color;
+};
+
+static struct libscols_table *table_new(const struct options *o, const struct column *columns, size_t n)
+{
+	struct libscols_table *t = scols_new_table();
+
+	if (!t)
+		return NULL;
+	scols_table_enable_noheadings(t, !o->legend);
+	scols_table_enable_colors(t, format_use_colors());
+	for (size_t i = 0; i < n; i++)
+		if (!scols_table_new_column(t, columns[i].name, 0, columns[i].flags)) {
+			scols_unref_table(t);
+			return NULL;
+		}
+	return t;
+}
+
+/* Adds a line; the cells' texts are taken in any case. */
+static int table_add(struct libscols_table *t, const struct cell *cells, size_t n)
+{
+	struct libscols_line *line = scols_table_new_line(t, NULL);
+	int r = line ? 0 : -1;
+
+	for (size_t i = 0; i < n; i++) {
+		if (r == 0 && scols_line_refer_data(line, i, cells[i].text) == 0) {
+			if (cells[i].color)
+				r = scols_cell_set_color(scols_line_get_cell(line, i), cells[i].color);
+			continue;
+		}
+		free(cells[i].text);
+		r = -1;
+	}
+	return r;
+}
+
+/* Prints and frees a table; r is what became of filling it. */
+static enum exit_code table_finish(struct libscols_table *t, int r)
+{
+	if (t && r == 0)
+		r = scols_print_table(t);
+	else
+		r = -1;
+	scols_unref_table(t);
+	if (r == 0)
+		return EXIT_CODE_OK;
+	error_print("cannot print the table: out of memory");
+	return EXIT_CODE_FAILED;
+}
+
+enum { COLUMN_SLOT, COLUMN_ADDRESS, COLUMN_BACKEND, COLUMN_KIND, COLUMN_STATE, COLUMN_DEVICES, COLUMN_JOB, COLUMN_LABEL, N_SLOT_COLUMNS };
+
+static const struct column slot_columns[N_SLOT_COLUMNS] = {
+	[COLUMN_SLOT] = { "SLOT", 0 },
+	[COLUMN_ADDRESS] = { "ADDRESS", 0 },
+	[COLUMN_BACKEND] = { "BACKEND", 0 },
+	[COLUMN_KIND] = { "KIND", 0 },
+	[COLUMN_STATE] = { "STATE", 0 },
+	[COLUMN_DEVICES] = { "DEVICES", SCOLS_FL_TRUNC },
+	[COLUMN_JOB] = { "JOB", 0 },
+	/* Last, and only if the administrator has named a slot. */
+	[COLUMN_LABEL] = { "LABEL", SCOLS_FL_TRUNC },
+};
+
+enum exit_code format_slot_table(const struct options *o, const struct model *m, struct slot *const *slots)
+{
+	struct libscols_table *t;
+	size_t n_columns = N_SLOT_COLUMNS - 1;
+	int r = 0;
+
+	for (struct slot *const *s = slots; *s; s++)
+		if (*(*s)->label)
+			n_columns = N_SLOT_COLUMNS;
+	t = table_new(o, slot_columns, n_columns);
+	for (; t && r == 0 && *slots; slots++) {
+		const struct slot *s = *slots;
+		const struct job *j = model_slot_job(m, s);
+		struct cell cells[N_SLOT_COLUMNS] = {
+			[COLUMN_SLOT] = { xstrdup(s->name), NULL },
+			[COLUMN_ADDRESS] = { xstrdup(s->address), NULL },
+			[COLUMN_BACKEND] = { xstrdup(s->backend), NULL },
+			[COLUMN_KIND] = { xstrdup(s->kind), NULL },
+			[COLUMN_STATE] = { xstrdup(s->state), format_state_color(s->state) },
+			[COLUMN_DEVICES] = { format_devices(s), NULL },
+			[COLUMN_JOB] = { j ? format_job(j) : xstrdup(""), j && j->stalled ? COLOR_BAD : NULL },
+			[COLUMN_LABEL] = { n_columns > COLUMN_LABEL ? xstrdup(s->label) : NULL, NULL },
+		};
+
+		r = table_add(t, cells, n_columns);
+	}
+	return table_finish(t, r);
+}
+
+enum exit_code format_job_table(const struct options *o, const struct model *m)
+{
+	static const struct column columns[] = {
+		{ "ID", SCOLS_FL_RIGHT }, { "SLOT", 0 }, { "OPERATION", 0 }, { "ORIGIN", 0 },
+		{ "STATE", 0 }, { "STEP", 0 }, { "AGE", SCOLS_FL_RIGHT }, { "BY", SCOLS_FL_TRUNC },
+	};
+	const size_t n = sizeof(columns) / sizeof(columns[0]);
+	struct libscols_table *t = table_new(o, columns, n);
+	int r = 0;
+
+	for (size_t i = 0; t && r == 0 && i < m->n_jobs; i++) {
+		const struct job *j = m->jobs[i];
+		struct cell cells[] = {
+			{ xasprintf("%" PRIu32, j->id), NULL },
+			{ xstrdup(j->slot), NULL },
+			{ xstrdup(j->operation), NULL },
+			{ xstrdup(j->origin), NULL },
+			{ xasprintf("%s%s", j->state, j->stalled ? " (stalled)" : ""), j->stalled ? COLOR_BAD : NULL },
+			{ xstrdup(j->step), NULL },
+			{ format_job_age(j), NULL },
+			{ xstrdup(j->requested_by), NULL },
+		};
+
+		r = table_add(t, cells, n);
+	}
+	return table_finish(t, r);
+}

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * hpctl: the command line of hotplugd.
+ *
+ * Responsible for: options, the table of verbs, --help. What a verb does is in
+ * cmd-VERB.c; only client.c talks to the bus.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <locale.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "hpctl.h"
+#include "util.h"
+
+static const char help[] =
+	"hpctl [OPTIONS] [VERB] [SLOT...]           PCI hot-plug, through hotplugd\n"
+	"\n"
+	"  list [SLOT...]     the slots, what is in them, their jobs (default)\n"
+	"  status [SLOT...]   all there is to know of slots; without SLOT: of hotplugd\n"
+	"  eject SLOT...      release the devices in a slot and power it off\n"
+	"  insert SLOT...     power a slot on and bring up the devices in it\n"
+	"  jobs               the jobs under way\n"
+	"  cancel JOB...      cancel jobs that have not reached their commit\n"
+	"  monitor [SLOT...]  print events and changes as they come; Ctrl-C ends\n"
+	"\n"
+	"SLOT is slot3, 3, 0000:02:00.0, /dev/nvme0n1, nvme0, eth0 or a path in /sys.\n"
+	"\n"
+	"  --json[=short|pretty]  JSON; of monitor: an object a line\n"
+	"  --no-legend            no headings\n"
+	"  --force                eject, insert: override what may be overridden\n"
+	"  --no-block             eject, insert, cancel: do not wait for the end\n"
+	"  --timeout=SEC          wait no longer; the job goes on (exit 7)\n"
+	"  --no-ask-password      do not ask for a password\n"
+	"  --help, --version\n"
+	"\n"
+	"Exit: 0 ok or nothing to do, 1 failed (or no such job), 2 usage, 3 no such slot\n"
+	"or device, 4 hotplugd not running, 5 refused, 6 not authorised, 7 still pending,\n"
+	"8 cancelled\n";
+
+enum {
+	TAKES_FORCE = 1,
+	TAKES_NO_BLOCK = 2,
+	TAKES_TIMEOUT = 4,
+};
+
+struct verb {
+	const char *name;
+	int min_arguments;
+	int max_arguments; /* -1: any number */
+	const char *argument;
+	unsigned int takes;
+	int (*run)(const struct options *o, char **arguments);
+};
+
+static const struct verb verbs[] = {
+	{ "list", 0, -1, "SLOT", 0, cmd_list },
+	{ "status", 0, -1, "SLOT", 0, cmd_status },
+	{ "eject", 1, -1, "SLOT", TAKES_FORCE | TAKES_NO_BLOCK | TAKES_TIMEOUT, cmd_eject },
+	{ "insert", 1, -1, "SLOT", TAKES_FORCE | TAKES_NO_BLOCK | TAKES_TIMEOUT, cmd_insert },
+	{ "jobs", 0, 0, "", 0, cmd_jobs },
+	{ "cancel", 1, -1, "JOB", TAKES_NO_BLOCK | TAKES_TIMEOUT, cmd_cancel },
+	{ "monitor", 0, -1, "SLOT", TAKES_TIMEOUT, cmd_monitor },
+};
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+enum {
+	OPTION_JSON = 256,
+	OPTION_NO_LEGEND,
+	OPTION_FORCE,
+	OPTION_NO_BLOCK,
+	OPTION_TIMEOUT,
+	OPTION_NO_ASK_PASSWORD,
+	OPTION_HELP,
+	OPTION_VERSION,
+};
+
+static const struct option long_options[] = {
+	{ "json", optional_argument, NULL, OPTION_JSON },
+	{ "no-legend", no_argument, NULL, OPTION_NO_LEGEND },
+	{ "force", no_argument, NULL, OPTION_FORCE },
+	{ "no-block", no_argument, NULL, OPTION_NO_BLOCK },
+	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD },
+	{ "help", no_argument, NULL, OPTION_HELP },
+	{ "version", no_argument, NULL, OPTION_VERSION },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int usage_error(const char *format, ...)
+{
+	va_list arguments;
+
+	fputs("hpctl: ", stderr);
+	va_start(arguments, format);
+	vfprintf(stderr, format, arguments);
+	va_end(arguments);
+	fputs(". See: hpctl --help\n", stderr);
+	return EXIT_CODE_USAGE;
+}
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (streq(verbs[i].name, name))
+			return &verbs[i];
+	return NULL;
+}
+
+static int unknown_verb(const char *name)
+{
+	_cleanup_free_ char *names = NULL;
+
+	for (size_t i = 0; i < N_VERBS; i++)
+		xappend(&names, "%s%s", i ? ", " : "", verbs[i].name);
+	return usage_error("unknown verb '%s'. Verbs: %s", name, names);
+}
+
+/* Plain --json is for whoever looks: laid out on a terminal, short in a pipe. */
+static bool parse_json(const char *text, enum json_mode *ret)
+{
+	if (!text)
+		*ret = isatty(STDOUT_FILENO) ? JSON_PRETTY : JSON_SHORT;
+	else if (streq(text, "short"))
+		*ret = JSON_SHORT;
+	else if (streq(text, "pretty"))
+		*ret = JSON_PRETTY;
+	else
+		return false;
+	return true;
+}
+
+static bool parse_timeout(const char *text, uint64_t *ret)
+{
+	const double longest = 1e9;
+	double seconds;
+	char *end;
+
+	errno = 0;
+	seconds = strtod(text, &end);
+	if (errno || end == text || *end || !isfinite(seconds) || seconds < 0 || seconds > longest)
+		return false;
+	*ret = (uint64_t)(seconds * (double)USEC_PER_SEC);
+	return true;
+}
+
+static int check_options(const struct verb *verb, const struct options *o)
+{
+	if (o->force && !(verb->takes & TAKES_FORCE))
+		return usage_error("--force means nothing to '%s'", verb->name);
+	if (!o->block && !(verb->takes & TAKES_NO_BLOCK))
+		return usage_error("--no-block means nothing to '%s'", verb->name);
+	if (o->timeout != USEC_INFINITY && !(verb->takes & TAKES_TIMEOUT))
+		return usage_error("--timeout means nothing to '%s'", verb->name);
+	return EXIT_CODE_OK;
+}
+
+static int run_verb(const struct options *o, int argc, char **argv)
+{
+	const struct verb *verb = argc > 0 ? find_verb(argv[0]) : &verbs[0];
+	int n = argc > 0 ? argc - 1 : 0, r;
+
+	if (!verb)
+		return unknown_verb(argv[0]);
+	if (n < verb->min_arguments)
+		return usage_error("'%s' needs a %s", verb->name, verb->argument);
+	if (verb->max_arguments >= 0 && n > verb->max_arguments)
+		return usage_error("'%s' takes no argument, but there is '%s'", verb->name, argv[1 + verb->max_arguments]);
+	r = check_options(verb, o);
+	if (r != EXIT_CODE_OK)
+		return r;
+	return verb->run(o, argv + (argc > 0 ? 1 : 0));
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = { .legend = true, .block = true, .ask_password = true, .timeout = USEC_INFINITY };
+	int c, r;
+
+	setlocale(LC_ALL, "");
+	/* Numbers are read and written as in C, whatever the locale. */
+	setlocale(LC_NUMERIC, "C");
+
+	/* getopt's own messages do not say where to look; ours do. */
+	opterr = 0;
+	while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+		switch (c) {
+		case OPTION_JSON:
+			if (!parse_json(optarg, &o.json))
+				return usage_error("--json is 'short' or 'pretty', not '%s'", optarg);
+			break;
+		case OPTION_NO_LEGEND:
+			o.legend = false;
+			break;
+		case OPTION_FORCE:
+			o.force = true;
+			break;
+		case OPTION_NO_BLOCK:
+			o.block = false;
+			break;
+		case OPTION_TIMEOUT:
+			if (!parse_timeout(optarg, &o.timeout))
+				return usage_error("--timeout is a number of seconds, not '%s'", optarg);
+			break;
+		case OPTION_NO_ASK_PASSWORD:
+			o.ask_password = false;
+			break;
+		case 'h':
+		case OPTION_HELP:
+			fputs(help, stdout);
+			return EXIT_CODE_OK;
+		case OPTION_VERSION:
+			puts("hpctl " HOTPLUGD_VERSION);
+			return EXIT_CODE_OK;
+		case ':':
+			return usage_error("%s needs a value", argv[optind - 1]);
+		default:
+			if (optopt > 0 && optopt < OPTION_JSON)
+				return usage_error("unknown option '-%c'", optopt);
+			return usage_error("unknown option, or one with a value it does not take: '%s'", argv[optind - 1]);
+		}
+	}
+
+	r = run_verb(&o, argc - optind, argv + optind);
+	if (fflush(stdout) != 0) {
+		fprintf(stderr, "hpctl: cannot write the output: %s\n", strerror(errno));
+		return r == EXIT_CODE_OK ? EXIT_CODE_FAILED : r;
+	}
+	return r;
+}

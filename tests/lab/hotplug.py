@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What tests say about slots under hotplugd: in the words of `hpctl --json`."""
+
+import json
+
+DONE = 40       # seconds for an operation without a window, under emulation
+WINDOW = 5      # the button window of the default policy
+
+
+def slots(g):
+    """What `hpctl --json list` says, by slot name."""
+    return {slot["slot"]: slot for slot in json.loads(g.out("hpctl --json list"))["slots"]}
+
+
+def until_state(g, slot, state, timeout=DONE):
+    path = f"org.hotplugd1 /org/hotplugd1/slot/{slot} org.hotplugd1.Slot State"
+    g.wait_until(f"busctl get-property {path} | grep -q '\"{state}\"'", timeout)
+
+
+def plug(g, kind, slot):
+    """Put a card in and wait until hotplugd has brought it up; return what it lists."""
+    g.plug(kind, slot)
+    until_state(g, f"slot{slot}", "on")
+    found = slots(g)[f"slot{slot}"]
+    assert found["devices"] and all(device["driver"] for device in found["devices"]), found
+    return found
+
+
+def ejected(g, card, slot, timeout=DONE):
+    """The VMM has seen the slot go off, and hotplugd says so too."""
+    g.wait_deleted(card, timeout)
+    until_state(g, f"slot{slot}", "empty")

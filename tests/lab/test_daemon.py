@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The daemon comes and goes; slots always have somebody who drives them."""
+
+from lab.hotplug import DONE, ejected, plug, slots
+
+NATIVE = "for p in /sys/bus/pci_express/drivers/pciehp/*:pcie*; do [ -e $p ] && echo; done | wc -l"
+
+
+def without_shim(g):
+    """Start the daemon anew, without the module."""
+    g.run("systemctl stop hotplugd && modprobe -r hpshim && mkdir -p /run/modprobe.d"
+          " && echo install hpshim /bin/false >/run/modprobe.d/none.conf"
+          " && systemctl start hotplugd", timeout=60)
+
+
+def test_a_daemon_that_does_not_run_exits_4_and_says_how_to_start_it(guest):
+    g = guest("flat", fresh=True)
+    g.run("systemctl stop hotplugd")
+    for command in ("list", "eject slot3", "jobs"):
+        done = g.run(f"hpctl {command}", check=False)
+        assert done.rc == 4 and "systemctl start hotplugd" in done.err
+    assert g.out("systemctl is-active hotplugd; true") == "inactive"
+
+
+def test_without_the_shim_native_slots_are_listed_and_ejected(guest):
+    g = guest("flat", fresh=True)
+    without_shim(g)
+    assert "hpshim is not loaded" in g.out("journalctl -u hotplugd -o cat")
+    card = g.plug("nvme", 3)
+    g.wait_bound(3, "nvme")
+    g.wait_until("hpctl list | grep -q nvme0n1")
+    found = slots(g)["slot3"]
+    assert found["backend"] == "native" and found["state"] == "on"
+    g.run("hpctl eject slot3")
+    ejected(g, card, 3)
+    assert "absent" in g.out("hpctl status")
+
+
+def test_the_shim_is_taken_up_when_it_is_loaded_later(guest):
+    g = guest("flat", fresh=True)
+    without_shim(g)
+    g.run("rm /run/modprobe.d/none.conf && modprobe hpshim")
+    g.wait_until("hpctl list | grep -c shim | grep -qx 6")
+    g.run("modprobe -r hpshim")
+    g.wait_until("hpctl list | grep -c native | grep -qx 6")
+
+
+def test_slots_go_back_when_the_daemon_stays_away_and_come_again(guest):
+    g = guest("flat", fresh=True)
+    assert g.out(NATIVE) == "0"
+    g.run("systemctl stop hotplugd")
+    g.wait_until(f"[ $({NATIVE}) = 6 ]", 30)
+    card = g.plug("nvme", 2)
+    g.wait_bound(2, "nvme")
+    g.run("systemctl start hotplugd", timeout=60)
+    assert g.out(NATIVE) == "0"
+    found = slots(g)["slot2"]
+    assert found["backend"] == "shim" and found["devices"][0]["driver"] == "nvme"
+    g.press(2)
+    ejected(g, card, 2, 5 + DONE)
+
+
+def test_a_restart_keeps_slots_and_devices_as_they_are(guest):
+    g = guest("flat", fresh=True)
+    plug(g, "nvme", 2)
+    g.run("systemctl restart hotplugd", timeout=60)
+    found = slots(g)["slot2"]
+    assert found["backend"] == "shim" and found["devices"][0]["driver"] == "nvme"
+    g.run("hpctl eject slot2")
+    ejected(g, "nvme2", 2)
+
+
+def test_rmmod_gives_the_slots_back_at_once(guest):
+    g = guest("flat", fresh=True)
+    g.run("modprobe -r hpshim", timeout=60)
+    assert g.out(NATIVE) == "6"
+    card = g.plug("nvme", 2)
+    g.wait_bound(2, "nvme")
+    g.press(2)
+    g.wait_deleted(card, 30)
+
+
+def test_ejecting_the_root_slot_takes_the_switch_and_all_below_it(guest):
+    g = guest("switch", fresh=True)
+    for slot in (3, 4, 5, 6):
+        plug(g, "nvme", slot)
+    g.run("hpctl eject slot1", timeout=60)
+    g.wait_deleted("up", 30)
+    assert list(slots(g)) == ["slot1", "slot2"]
+    assert slots(g)["slot1"]["state"] == "empty"
