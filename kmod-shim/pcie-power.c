@@ -71,13 +71,12 @@ void hps_pcie_wait_command(struct hps_pcie *pcie)
 {
 	unsigned long deadline, now = jiffies;
 
-	if (!READ_ONCE(pcie->busy))
-		return;
-
 	if (hps_inject_loses_command(&pcie->slot)) {
 		msleep(1000);
 		goto lost;
 	}
+	if (!READ_ONCE(pcie->busy))
+		return;
 
 	deadline = pcie->started + msecs_to_jiffies(pcie->irq < 0 ? 2500 : 1000);
 	if (hps_pcie_interrupts(pcie)) {
