@@ -11,6 +11,7 @@ A test that makes the kernel complain (a hung task, an oops, a WARNING, a lockup
 fails, whatever else it found, unless it is marked expect_hang.
 """
 
+import contextlib
 import functools
 import re
 
@@ -20,6 +21,11 @@ from lab import build, paths
 from lab.guest import Guest
 
 AT_ONCE = 4     # shared guests kept alive by one pytest process
+
+
+def pytest_addoption(parser):
+    parser.addoption("--rounds", type=int, default=3, help="rounds of each race")
+    parser.addoption("--seed", type=int, help="seed of the races' timing, from an earlier run's table")
 
 
 def pytest_configure(config):
@@ -113,6 +119,16 @@ def guest(request, pool):
             used.append((guest, guest.serial.size(), False))
         return guest
 
+    @contextlib.contextmanager
+    def own(topology, stock=False, **options):
+        """A guest for a part of a test, which may ruin it."""
+        guest = Guest(topology, None if stock == "bare" else tree(), stock=bool(stock), **options)
+        try:
+            yield guest.start()
+        finally:
+            guest.discard()
+
+    give.own = own
     yield give
 
     expected = request.node.get_closest_marker("expect_hang")

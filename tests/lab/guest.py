@@ -8,6 +8,7 @@ a deadline. QEMU dies with the process that started it.
 import itertools
 import pathlib
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -32,10 +33,11 @@ counter = itertools.count(1)
 
 class Guest:
     """A guest. `tree` is the installed tree under test; with `stock` it is in the
-    image but neither the module nor the daemon starts."""
+    image but neither the module nor the daemon starts. With `snapshot` the guest's
+    state after the boot is saved, and the next such guest starts from that."""
 
     def __init__(self, where, tree=None, stock=False, kernel_name=kernel.DEFAULT, append=(),
-                 cold=None, cpus=2, qemu=()):
+                 cold=None, cpus=2, qemu=(), snapshot=False):
         self.topology = topology.find(where)
         self.tree = tree
         self.stock = stock or tree is None
@@ -44,6 +46,7 @@ class Guest:
         self.cold = cold or {}
         self.cpus = cpus
         self.qemu_arguments = list(qemu)
+        self.snapshot = snapshot
         self.plugged = {}       # device id -> slot name
         self.process = self.channel = self._qmp = None
         # socket addresses must be short, so they are not below the build folder
@@ -105,19 +108,49 @@ class Guest:
         """Boot and wait until systemd has started everything."""
         began = time.monotonic()
         deadline = began + deadline
+        command = self.command_line()
+        saved = self._saved_state(command) if self.snapshot else None
+        restore = saved is not None and saved.exists()
+        if restore:
+            command += ["-incoming", f"exec:cat {shlex.quote(str(saved))}"]
         # setpriv: QEMU goes when whoever runs the test goes, whatever the reason
         self.process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", "--"] + self.command_line(),
+            ["setpriv", "--pdeathsig", "KILL", "--"] + command,
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=open(self.directory / "qemu.log", "w"))
         self._connect(deadline)
+        if restore:
+            # saved as stopped, so it stays stopped until told otherwise
+            while self.qmp("query-status")["status"] == "inmigrate":
+                time.sleep(0.02)
+            self.qmp("cont")
         if not self.channel.ping(deadline - time.monotonic()):
             raise GuestTimeout(f"guest did not boot; end of {self.serial.path}:\n"
                                + "\n".join(self.serial.text().splitlines()[-40:]))
-        self.run("systemctl is-system-running --wait", check=False,
-                 timeout=deadline - time.monotonic())
+        if not restore:
+            self.run("systemctl is-system-running --wait", check=False,
+                     timeout=deadline - time.monotonic())
+        if saved and not restore:
+            self._save_state(saved)
         self.boot_seconds = time.monotonic() - began
         return self
+
+    def _saved_state(self, command):
+        own = [str(self.sockets), str(self.serial.path)]
+        key = [argument for argument in command if not any(path in argument for path in own)]
+        return paths.BUILD / "snapshots" / f"{self.topology.name}-{paths.digest(*key)}"
+
+    def _save_state(self, saved):
+        def save(new):
+            self.qmp("stop")
+            self.qmp("migrate-set-parameters", max_bandwidth=10 << 30)
+            self.qmp("migrate", uri=f"exec:cat > {shlex.quote(str(new))}")
+            while (status := self.qmp("query-migrate").get("status")) != "completed":
+                if status == "failed":
+                    raise RuntimeError("QEMU could not save the guest")
+                time.sleep(0.02)
+            self.qmp("cont")
+        paths.made_once(saved, save)
 
     def _connect(self, deadline):
         for name in ("qmp", "agent"):

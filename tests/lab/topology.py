@@ -68,6 +68,12 @@ SWITCH = Topology("switch", root_ports(2) + SWITCH_CARD,
                   (Slot("1", "rp1"), Slot("2", "rp2")) +
                   tuple(Slot(str(i), f"dp{i}", parent="1") for i in range(3, 7)))
 
+# The same, with a root port that has no power controller: an eject of slot 1
+# leaves the switch where it is (QEMU cannot plug a switch), and a rescan finds it.
+SWITCH_KEPT = dataclasses.replace(
+    SWITCH, name="switch-kept",
+    devices=root_ports(2, options=",power_controller_present=off") + SWITCH_CARD)
+
 # A PCI bridge on the root bus with a standard hot-plug controller.
 SHPC = Topology("shpc", ("pci-bridge,id=br1,bus=pcie.0,addr=0x3,chassis_nr=7,shpc=on",),
                 tuple(Slot(str(i), "br1", f"{i:#x}", "shpc") for i in range(1, 32)))
@@ -84,7 +90,7 @@ CLASH = Topology(
                    for i in (1, 2)),
     (Slot("1", "rp1"), Slot("1-1", "rp2")))
 
-TOPOLOGIES = {t.name: t for t in (FLAT, FLAT_NO_POWER, SWITCH, SHPC, SHPC_BEHIND_PCIE, CLASH)}
+TOPOLOGIES = {t.name: t for t in (FLAT, FLAT_NO_POWER, SWITCH, SWITCH_KEPT, SHPC, SHPC_BEHIND_PCIE, CLASH)}
 
 
 def find(name):

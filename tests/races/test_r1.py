@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""R1 on the stock kernel and under hotplugd."""
+
+import pytest
+
+from lab.channel import CommandFailed, GuestTimeout
+from races import r1
+
+BY_HAND = "echo 1 > {upstream}/remove"
+BY_HPCTL = "hpctl eject slot1"
+
+
+@pytest.mark.expect_hang
+def test_the_stock_kernel_hangs_in_most_rounds(guest, tally, rounds):
+    count = tally("R1 by hand", "stock")
+    # a guest that hung is lost, so each round has its own; three tell enough
+    for number in range(min(rounds, 3)):
+        with guest.own("switch", stock=True) as g:
+            r1.fill(g)
+            remover, upstream = r1.race(g, BY_HAND, count.random(number))
+            count.note(r1.outcome(g, remover, upstream, 0))
+    assert count.hung * 2 >= count.rounds
+
+
+@pytest.mark.parametrize("way", [BY_HAND, BY_HPCTL], ids=["by hand", "hpctl eject"])
+def test_hotplugd_survives_every_round(guest, tally, rounds, way):
+    name = "R1 by hand" if way is BY_HAND else "R1 hpctl eject"
+    count = tally(name, "hotplugd")
+    g = guest("switch-kept", fresh=True)
+    for number in range(rounds):
+        r1.fill(g)
+        start = g.serial.size()
+        remover, upstream = r1.race(g, way, count.random(number))
+        result = r1.outcome(g, remover, upstream, start)
+        if result == "ok":
+            result = daemon_is_well(g)
+        count.note(result)
+        assert result == "ok"
+        bring_back(g)
+    # a hang would keep the kernel's lock, and be reported after 10 to 20 seconds
+    g.run("sleep 21")
+    assert not g.serial.hung_tasks()
+
+
+def daemon_is_well(g):
+    try:
+        g.run("systemctl is-active hotplugd && hpctl list", timeout=20)
+    except (CommandFailed, GuestTimeout) as error:
+        return f"daemon: {error}"
+    return "ok"
+
+
+def bring_back(g):
+    """The switch and what is below it, as before the round."""
+    g.wait_until("hpctl --json jobs | grep -q '\"jobs\": *\\[ *\\]'", 60)
+    g.run("echo 1 > /sys/bus/pci/rescan", timeout=60)
+    for slot in r1.CHILDREN:
+        g.wait_until(f"[ -e /sys/bus/pci/slots/{slot} ]", 60)
