@@ -5,12 +5,25 @@
  * Responsible for: looking them up in pci.ids through libpci. Touches no
  * device and no network.
  */
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <pci/pci.h>
 
+#include "base/log.h"
 #include "pci.h"
+
+/* What libpci has to say on the way. pci_init() would set these, but it also
+ * looks for ways to access devices, and ends the program when it finds none. */
+static void say_nothing(char *format, ...)
+{
+}
+
+static void __attribute__((noreturn)) give_up(char *format, ...)
+{
+	log_error("libpci cannot go on reading pci.ids");
+	abort();
+}
 
 char *pci_device_name(unsigned int vendor, unsigned int device)
 {
@@ -21,7 +34,9 @@ char *pci_device_name(unsigned int vendor, unsigned int device)
 		access = pci_alloc();
 		if (!access)
 			return NULL;
-		access->numeric_ids = 0;
+		access->error = give_up;
+		access->warning = say_nothing;
+		access->debug = say_nothing;
 	}
 	return strdup(pci_lookup_name(access, name, sizeof(name),
 				      PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_MIXED, vendor, device) ?: "");
