@@ -51,17 +51,18 @@ static bool stage_is_kept(const char *step)
 
 static void take_step(struct item *item)
 {
-	_cleanup_free_ char *stage = NULL, *old = item->step;
+	_cleanup_free_ char *stage = NULL;
 	struct job then;
 
 	if (item->step && streq(item->step, item->job->step))
 		return;
-	if (old && stage_is_kept(old)) {
+	if (item->step && stage_is_kept(item->step)) {
 		then = *item->job;
-		then.step = old;
+		then.step = item->step;
 		stage = format_stage(&then, item->devices);
 		xappend(&item->trail, "%s%s ", stage, ellipsis());
 	}
+	free(item->step);
 	item->step = xstrdup(item->job->step);
 	item->step_since = now_monotonic();
 }
