@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The slots of the fake daemon: one for each way in which a request can end.
+ *
+ * Responsible for: the table. What a behaviour means is played in
+ * fake-hotplugd.c; tests know the slots by name.
+ */
+#ifndef FAKE_SLOTS_H
+#define FAKE_SLOTS_H
+
+#include <stddef.h>
+
+#include "base/names.h"
+
+enum behaviour {
+	ENDS,         /* the job runs through its steps to its result */
+	NOTHING,      /* nothing to do: no job */
+	STOPS,        /* the job stays where its steps end */
+	ERROR,        /* the call fails */
+	ENDS_EARLY,   /* the job has ended before the call is answered */
+	RESTARTS,     /* the daemon is restarted and comes back without the job */
+	QUITS,        /* the daemon ends and does not come back */
+	ASKS,         /* needs a person for a password */
+};
+
+struct step {
+	const char *state, *step;
+};
+
+static const struct step eject_steps[] = {
+	{ "checking", "check" },   { "quiescing", "turn" },      { "committing", "remove" },
+	{ "settling", "power-off" }, { "settling", "off-wait" }, { NULL, NULL },
+};
+static const struct step insert_steps[] = {
+	{ "checking", "check" },   { "quiescing", "power-on" }, { "quiescing", "turn" },
+	{ "committing", "rescan" }, { "settling", "confirm" },   { NULL, NULL },
+};
+static const struct step check_steps[] = { { "checking", "check" }, { NULL, NULL } };
+static const struct step commit_steps[] = { { "checking", "check" }, { "committing", "remove" }, { NULL, NULL } };
+static const struct step window_steps[] = { { "grace", "window" }, { NULL, NULL } };
+
+struct fake_slot {
+	const char *name, *address, *state, *label;
+	const char *node, *driver; /* of the one device; NULL: no device */
+	const char *latch, *link;
+	enum behaviour behaviour;
+	const struct step *steps;  /* of its job; NULL: those of the operation */
+	const char *result, *reason; /* of its job, or name and message of the error */
+};
+
+static struct fake_slot slots[] = {
+	{ "slot10", "0000:00:0a.0", "fault", "", NULL, NULL, "open", "down", ERROR, NULL, ERROR_LATCH_OPEN,
+	  "cannot insert slot10: the latch is open; close it first" },
+	{ "slot1", "0000:00:01.0", "on", "front left", "nvme0n1", "nvme", "", "up", ENDS, NULL, "done", "" },
+	{ "slot1-1", "0000:00:01.1", "on", "", "eth1", "e1000e", "closed", "", ENDS, check_steps, "gone",
+	  "A slot above is being ejected by job 5, and this slot goes with it." },
+	{ "slot2", "0000:00:02.0", "empty", "", NULL, NULL, "", "down", NOTHING, NULL, NULL, NULL },
+	{ "slot3", "0000:00:03.0", "on", "", "nvme3n1", "nvme", "", "up", ERROR, NULL, ERROR_PROTECTED,
+	  "slot3 is protected by HOTPLUGD_PROTECT; --force overrides" },
+	{ "slot4", "0000:00:04.0", "off", "", NULL, NULL, "", "down", ENDS, NULL, "done", "" },
+	{ "slot5", "0000:00:05.0", "on", "", "nvme5n1", "nvme", "", "up", ENDS, commit_steps, "failed",
+	  "The slot did not power off." },
+	{ "slot6", "0000:00:06.0", "on", "", "nvme6n1", "nvme", "", "up", ENDS, check_steps, "refused",
+	  "/dev/nvme6n1 is mounted on /data." },
+	{ "slot7", "0000:00:07.0", "on", "", "nvme7n1", "nvme", "", "up", STOPS, commit_steps, NULL, NULL },
+	{ "slot8", "0000:00:08.0", "on", "", "nvme8n1", "nvme", "", "up", STOPS, window_steps, NULL, NULL },
+	{ "slot9", "0000:00:09.0", "on", "", "nvme9n1", "nvme", "", "up", ENDS_EARLY, NULL, "done", "" },
+	{ "slot20", "0000:00:14.0", "on", "", "nvme20n1", "nvme", "", "up", RESTARTS, commit_steps, NULL, NULL },
+	{ "slot21", "0000:00:15.0", "on", "", "nvme21n1", "nvme", "", "up", QUITS, commit_steps, NULL, NULL },
+	{ "slot22", "0000:00:16.0", "on", "", "nvme22n1", "nvme", "", "up", ERROR, NULL, ERROR_NOT_AUTHORIZED,
+	  "not authorised for org.hotplugd1.eject: polkit says no. Use sudo" },
+	{ "slot23", "0000:00:17.0", "on", "", "nvme23n1", "nvme", "", "up", ASKS, NULL, NULL, NULL },
+	{ "slot24", "0000:00:18.0", "busy", "", "nvme24n1", "nvme", "", "up", ERROR, NULL, ERROR_BUSY,
+	  "cannot eject slot24: job 1 (eject, committing) is under way on slot24; wait for it or cancel it" },
+};
+
+#endif

@@ -1,0 +1,467 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""hpctl against a daemon that only plays: output, JSON, exit codes.
+
+What each slot of the fake does is the table in fake-slots.h.
+"""
+
+import json
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import unittest
+import xml.etree.ElementTree as xml
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from bus import HPCTL, BusCase  # noqa: E402
+
+VERBS = ["list", "status", "eject", "insert", "jobs", "cancel", "monitor"]
+ROOT = pathlib.Path(os.environ.get("SOURCE_ROOT", pathlib.Path(__file__).parents[2]))
+
+
+class Listing(BusCase):
+    def test_slots_are_listed_in_the_order_people_count(self):
+        self.fake()
+        names = [line.split()[0] for line in self.said("--no-legend").splitlines()]
+        self.assertEqual(names, ["slot1", "slot1-1", "slot2", "slot3", "slot4", "slot5", "slot6", "slot7",
+                                 "slot8", "slot9", "slot10", "slot20", "slot21", "slot22", "slot23", "slot24"])
+
+    def test_a_table_has_headings_no_colours_and_fits_80_columns(self):
+        self.fake("busy")
+        out = self.said("list")
+        self.assertEqual(out.split()[:7], ["SLOT", "ADDRESS", "BACKEND", "KIND", "STATE", "DEVICES", "JOB"])
+        self.assertNotIn("\x1b", out)
+        self.assertLessEqual(max(len(line.rstrip()) for line in out.splitlines()), 80)
+        self.assertRegex(out, r"slot8 .* busy +nvme8n1 \(nvme\) +1 eject grace")
+
+    def test_json_has_the_keys_and_types_of_the_contract(self):
+        self.fake("busy")
+        slots = {slot["slot"]: slot for slot in self.json("list")["slots"]}
+        slot = slots["slot1-1"]
+        self.assertLessEqual({"slot", "address", "backend", "kind", "state", "power", "present", "latch", "link",
+                              "locate", "devices", "job"}, set(slot))
+        self.assertEqual((slot["address"], slot["backend"], slot["kind"], slot["state"]),
+                         ("0000:00:01.1", "shim", "pcie", "on"))
+        self.assertEqual((slot["power"], slot["present"], slot["locate"]), (True, True, False))
+        self.assertEqual((slot["latch"], slot["link"]), ("closed", None))
+        self.assertEqual((slots["slot10"]["latch"], slots["slot10"]["link"]), ("open", False))
+        self.assertEqual((slots["slot1"]["latch"], slots["slot1"]["link"]), (None, True))
+        self.assertEqual(slot["devices"], [{"address": "0000:01:00.0", "name": "Made-up Device",
+                                            "driver": "e1000e", "nodes": ["eth1"]}])
+        self.assertIsNone(slot["job"])
+        job = slots["slot8"]["job"]
+        self.assertEqual((job["id"], job["operation"], job["state"]), (1, "eject", "grace"))
+
+    def test_jobs_are_listed_as_table_and_as_json(self):
+        self.fake("busy")
+        self.assertRegex(self.said("jobs"), r"(?m)^ 1 slot8 eject +dbus +grace window +\d+m?s uid 0$")
+        job, = self.json("jobs")["jobs"]
+        self.assertLessEqual({"id": 1, "slot": "slot8", "operation": "eject", "origin": "dbus", "state": "grace",
+                              "stalled": False, "requested_by": "uid 0"}.items(), job.items())
+
+    def test_no_jobs_is_an_empty_list_and_a_remark(self):
+        self.fake()
+        self.assertEqual(self.json("jobs"), {"jobs": []})
+        done = self.hpctl("jobs")
+        self.assertEqual((done.returncode, done.stdout, done.stderr), (0, "", "No jobs under way.\n"))
+
+    def test_json_is_short_in_a_pipe_and_pretty_on_demand(self):
+        self.fake()
+        self.assertEqual(self.said("--json", "list").count("\n"), 1)
+        self.assertEqual(self.said("--json=short", "list").count("\n"), 1)
+        self.assertGreater(self.said("--json=pretty", "list").count("\n"), 100)
+
+    def test_no_slots_is_explained_and_no_error(self):
+        self.fake("no-slots")
+        done = self.hpctl("list")
+        self.assertEqual((done.returncode, done.stdout), (0, ""))
+        self.assertIn("No hot-plug slots", done.stderr)
+        self.assertIn("modprobe hpshim", done.stderr)
+        self.assertEqual(self.json("list"), {"slots": []})
+
+    def test_a_slot_is_found_by_any_of_its_names(self):
+        self.fake()
+        for name in ["slot6", "6", "0000:00:06.0", "nvme6n1", "/dev/nvme6n1"]:
+            self.assertEqual([slot["slot"] for slot in self.json("list", name)["slots"]], ["slot6"])
+
+    def test_status_tells_all_about_a_slot(self):
+        self.fake("busy")
+        out = self.said("status", "slot1", "slot8")
+        for text in ["slot1 - front left", "State: on (power on, card present)", "Link: up", "Latch: no sensor",
+                     "Button: ejects after 5s", "0000:01:00.0 Made-up Device", "driver nvme: nvme0n1",
+                     "Job: none", "1 eject, grace for", "started by uid 0 (dbus)"]:
+            self.assertIn(text, out)
+
+    def test_status_tells_about_the_daemon_and_a_missing_shim(self):
+        self.fake("absent")
+        out = self.said("status")
+        self.assertIn("hotplugd 0.0-fake is running", out)
+        self.assertIn("absent", out)
+        self.assertIn("modprobe hpshim", out)
+        status = self.json("status")
+        self.assertEqual((status["version"], status["shim"], status["slots"]["total"], status["jobs"]),
+                         ("0.0-fake", "absent", 16, 0))
+
+
+class Usage(BusCase):
+    def test_help_fits_a_screen_and_names_each_verb(self):
+        lines = self.said("--help").splitlines()
+        self.assertLessEqual(len(lines), 24)
+        self.assertLessEqual(max(map(len, lines)), 80)
+        for verb in VERBS:
+            self.assertTrue(any(line.startswith(f"  {verb} ") for line in lines), verb)
+
+    def test_an_unknown_verb_exits_2_and_names_the_verbs(self):
+        message = self.refused("ejct", "slot1", code=2)
+        for verb in VERBS:
+            self.assertIn(verb, message)
+
+    def test_wrong_usage_exits_2_and_points_to_help(self):
+        for wrong in (["eject"], ["cancel"], ["jobs", "7"], ["--nonsense"], ["-x"], ["--json=yaml", "list"],
+                      ["--timeout"], ["--timeout=soon", "eject", "1"], ["--timeout=-1", "eject", "1"],
+                      ["--timeout=nan", "eject", "1"], ["--force", "list"], ["--no-block", "monitor"],
+                      ["--timeout=1", "jobs"], ["--force=yes", "eject", "1"]):
+            self.assertIn("hpctl --help", self.refused(*wrong, code=2), wrong)
+        self.assertIn("number of a job", self.refused("cancel", "slot3", code=2))
+
+    def test_version(self):
+        self.assertRegex(self.said("--version"), r"^hpctl \d")
+
+
+class NotRunning(BusCase):
+    def test_without_a_daemon_each_verb_exits_4_and_says_how_to_start_it(self):
+        for verb in ["list", "status", "eject slot1", "insert slot1", "jobs", "cancel 1", "monitor"]:
+            self.assertEqual(self.refused(*verb.split(), code=4),
+                             "hpctl: hotplugd is not running; start it with: systemctl start hotplugd.\n")
+
+    def test_the_daemon_is_not_started_by_looking(self):
+        self.refused("list", code=4)
+        self.refused("eject", "slot1", code=4)
+        self.assertFalse((self.directory / "was-started").exists())
+
+    def test_without_a_bus_exits_4(self):
+        self.env["DBUS_SYSTEM_BUS_ADDRESS"] = "unix:path=/nonexistent/bus"
+        self.assertIn("systemctl start", self.refused("list", code=4))
+
+
+class Results(BusCase):
+    """One result line, or one message, and the exit code."""
+
+    def test_done_exits_0(self):
+        self.fake()
+        self.assertEqual(self.said("eject", "/dev/nvme0n1"), "slot1: ejected nvme0n1\n")
+        self.assertEqual(self.said("insert", "slot4"), "slot4: inserted: nvme4n1 (nvme)\n")
+
+    def test_nothing_to_do_exits_0(self):
+        self.fake()
+        self.assertIn("nothing to do", self.said("eject", "slot2"))
+
+    def test_an_unknown_slot_exits_3_and_names_what_exists(self):
+        self.fake()
+        for verb in ["eject", "insert", "status", "list", "monitor"]:
+            message = self.refused(verb, "slot99", code=3)
+            for name in ["slot99", "slot1,", "slot24"]:
+                self.assertIn(name, message)
+
+    def test_with_an_unknown_slot_nothing_is_started(self):
+        self.fake()
+        self.refused("eject", "slot1", "slot99", code=3)
+        self.assertEqual(self.json("list", "slot1")["slots"][0]["state"], "on")
+
+    def test_a_failed_job_exits_1_with_its_reason(self):
+        self.fake()
+        self.assertEqual(self.refused("eject", "slot5", code=1),
+                         "hpctl: slot5: eject failed: The slot did not power off. See: journalctl -u hotplugd.\n")
+
+    def test_insert_without_a_card_exits_1(self):
+        self.fake()
+        self.assertIn("no card in the slot", self.refused("insert", "slot2", code=1))
+
+    def test_refusals_exit_5_with_their_reason(self):
+        self.fake()
+        self.assertIn("mounted on /data", self.refused("eject", "slot6", code=5))
+        self.assertIn("HOTPLUGD_PROTECT", self.refused("eject", "slot3", code=5))
+        self.assertIn("job 1", self.refused("eject", "slot24", code=5))
+        self.assertIn("latch is open", self.refused("insert", "slot10", code=5))
+
+    def test_force_goes_to_the_daemon(self):
+        self.fake()
+        self.assertEqual(self.said("--force", "eject", "slot3"), "slot3: ejected nvme3n1\n")
+
+    def test_not_authorised_exits_6_and_says_what_to_do(self):
+        self.fake()
+        self.assertIn("sudo", self.refused("eject", "slot22", code=6))
+        self.assertIn("sudo", self.refused("eject", "slot23", code=6))
+        self.assertIn("leave out --no-ask-password", self.refused("--no-ask-password", "eject", "slot23", code=6))
+
+    def test_after_a_no_the_others_are_not_tried(self):
+        self.fake()
+        done = self.hpctl("eject", "slot22", "slot1")
+        self.assertEqual(done.returncode, 6)
+        self.assertIn("slot1: not tried", done.stderr)
+        self.assertEqual(self.json("list", "slot1")["slots"][0]["state"], "on")
+
+    def test_gone_is_a_success_of_eject_and_no_success_of_insert(self):
+        self.fake()
+        self.assertIn("gone: A slot above", self.said("eject", "slot1-1"))
+        self.assertIn("A slot above", self.refused("insert", "slot1-1", code=1))
+
+    def test_several_slots_have_a_line_each_and_the_worst_exit_code(self):
+        self.fake()
+        done = self.hpctl("eject", "slot1", "slot6", "slot2", "1", "slot5")
+        self.assertEqual(done.returncode, 1, done)
+        self.assertEqual(sorted(line.split(":")[0] for line in done.stdout.splitlines()), ["slot1", "slot2"])
+        self.assertEqual(len(done.stderr.splitlines()), 2)
+
+    def test_json_has_a_result_for_each_slot(self):
+        self.fake()
+        results = self.json("eject", "slot1", "slot6", "slot2", code=5)["results"]
+        self.assertEqual([(result["slot"], result["result"], result["exit_code"]) for result in results],
+                         [("slot1", "done", 0), ("slot6", "refused", 5), ("slot2", "nothing", 0)])
+        self.assertEqual([bool(result["job"]) for result in results], [True, True, False])
+
+
+class Following(BusCase):
+    def test_a_job_that_ends_before_the_answer_is_not_missed(self):
+        self.fake()
+        self.assertEqual(self.said("eject", "slot9"), "slot9: ejected nvme9n1\n")
+
+    def test_no_block_prints_the_job_and_returns(self):
+        self.fake()
+        self.assertEqual(self.said("--no-block", "eject", "slot7", "slot8"), "slot7: job 1\nslot8: job 2\n")
+        self.assertEqual(len(self.json("jobs")["jobs"]), 2)
+
+    def test_a_time_out_exits_7_and_the_job_goes_on(self):
+        self.fake()
+        message = self.refused("--timeout=0.3", "eject", "slot7", code=7)
+        self.assertIn("removing nvme7n1", message)
+        self.assertIn("job 1", message)
+        self.assertIn("hpctl jobs", message)
+        self.assertEqual(self.json("jobs")["jobs"][0]["state"], "committing")
+
+    def test_a_job_under_way_is_joined(self):
+        self.fake("busy")
+        self.assertIn("job 1", self.refused("--timeout=0.2", "eject", "slot8", code=7))
+
+    def test_cancel_ends_a_job_and_whoever_follows_it_exits_8(self):
+        self.fake()
+        follower = self.spawn([HPCTL, "eject", "slot8"])
+        monitor = self.spawn([HPCTL, "--json", "monitor"])
+        for line in monitor.stdout:
+            if json.loads(line)["type"] in ("ready", "job-new") and self.json("jobs")["jobs"]:
+                break
+        self.assertIn("job 1: cancelled", self.said("cancel", "1"))
+        out, err = follower.communicate(timeout=10)
+        self.assertEqual((follower.returncode, out), (8, ""))
+        self.assertIn("slot8: eject cancelled", err)
+
+    def test_cancel_too_late_exits_1_with_the_reason(self):
+        self.fake()
+        self.refused("--timeout=0.2", "eject", "slot7", code=7)
+        self.assertIn("has reached its commit", self.refused("cancel", "1", code=1))
+
+    def test_cancel_of_an_unknown_job_exits_1(self):
+        self.fake()
+        self.assertIn("no job 7", self.refused("cancel", "7", code=1))
+
+    def test_an_interrupt_cancels_and_a_second_one_leaves_it_running(self):
+        self.fake()
+        for slot, code, text in [("slot8", 8, "cancelled"), ("slot7", 7, "left running as job")]:
+            process = self.spawn([HPCTL, "eject", slot])
+            while not any(job["slot"] == slot and job["step"] in ("window", "remove")
+                          for job in self.json("jobs")["jobs"]):
+                pass
+            self.interrupt(process)
+            if slot == "slot7":
+                self.assertIn("asking to cancel", process.stderr.readline())
+                self.assertIn("reached its commit", process.stderr.readline())
+                self.interrupt(process)
+            _, err = process.communicate(timeout=10)
+            self.assertEqual(process.returncode, code, err)
+            self.assertIn(text, err)
+
+    def test_a_restart_of_the_daemon_is_survived(self):
+        self.fake()
+        done = self.hpctl("eject", "slot20")
+        self.assertEqual((done.returncode, done.stdout), (0, "slot20: ejected nvme20n1\n"))
+        self.assertIn("went away", done.stderr)
+
+    def test_a_lost_bus_ends_it(self):
+        self.fake()
+        process = self.spawn([HPCTL, "eject", "slot7"])
+        while not self.json("jobs")["jobs"]:
+            pass
+        self.bus.kill()
+        _, err = process.communicate(timeout=10)
+        self.assertEqual(process.returncode, 4, err)
+
+
+class Terminal(BusCase):
+    def test_stages_are_shown_as_they_pass(self):
+        self.fake()
+        terminal = self.terminal("eject", "slot1")
+        self.assertEqual(terminal.finish(), 0)
+        for stage in ["checking…", "removing nvme0n1…", "powering off…"]:
+            self.assertIn(stage, terminal.out)
+        self.assertEqual(terminal.screen, ["slot1: checking… removing nvme0n1… powering off… done"])
+
+    def test_each_slot_has_a_line_and_messages_stand_above(self):
+        self.fake()
+        terminal = self.terminal("eject", "slot1", "slot6", "slot2")
+        self.assertEqual(terminal.finish(), 5)
+        screen = terminal.screen
+        self.assertEqual([line for line in screen if line.startswith("slot")],
+                         ["slot1: checking… removing nvme0n1… powering off… done",
+                          "slot6: checking… refused",
+                          "slot2: nothing to do: the slot is empty or off"])
+        self.assertIn("/dev/nvme6n1 is mounted on /data", "".join(screen))
+
+    def test_the_window_is_counted_down_and_ctrl_c_cancels(self):
+        self.fake()
+        terminal = self.terminal("eject", "slot8")
+        terminal.wait_for("begins in 5s.*begins in 4s")
+        terminal.interrupt()
+        self.assertEqual(terminal.finish(), 8)
+        self.assertIn("asking to cancel", terminal.out)
+        self.assertEqual(terminal.screen[-1], "slot8: cancelled")
+
+    def test_a_stalled_job_is_explained_and_ctrl_c_twice_leaves_it(self):
+        self.fake()
+        terminal = self.terminal("eject", "slot7")
+        terminal.wait_for("is stalled")
+        terminal.interrupt()
+        terminal.wait_for("has reached its commit")
+        terminal.interrupt()
+        self.assertEqual(terminal.finish(), 7)
+        self.assertIn("left running as job 1", terminal.out)
+
+    def test_no_line_is_wider_than_the_terminal(self):
+        self.fake()
+        terminal = self.terminal("eject", "slot1", columns=40)
+        self.assertEqual(terminal.finish(), 0)
+        for line in re.split(r"[\r\n]|\x1b\[K", terminal.out):
+            self.assertLess(len(re.sub(r"\x1b\[\w*", "", line)), 40, line)
+
+    def test_colours_are_for_terminals_without_no_color(self):
+        self.fake()
+        terminal = self.terminal("list")
+        terminal.finish()
+        self.assertIn("\x1b[32m", terminal.out)
+        self.env["NO_COLOR"] = "1"
+        terminal = self.terminal("list")
+        terminal.finish()
+        self.assertNotIn("\x1b", terminal.out)
+
+    def test_a_dumb_terminal_gets_the_result_only(self):
+        self.fake()
+        self.env["TERM"] = "dumb"
+        terminal = self.terminal("eject", "slot1")
+        self.assertEqual((terminal.finish(), terminal.out), (0, "slot1: ejected nvme0n1\r\n"))
+
+
+class Monitor(BusCase):
+    def test_a_press_and_its_job_are_seen_as_json_lines(self):
+        fake = self.fake()
+        monitor = self.spawn([HPCTL, "--json", "monitor"])
+        self.assertEqual(json.loads(monitor.stdout.readline())["type"], "ready")
+        fake.send_signal(signal.SIGHUP)
+        seen = [json.loads(monitor.stdout.readline()) for _ in range(3)]
+        self.assertEqual([event["type"] for event in seen], ["slot-event", "job-new", "slot-changed"])
+        self.assertLessEqual({"slot": "slot8", "event": "button", "verdict": "started"}.items(), seen[0].items())
+        self.assertLessEqual({"id": 1, "slot": "slot8", "operation": "eject"}.items(), seen[1].items())
+        self.assertEqual((seen[2]["slot"], seen[2]["state"]), ("slot8", "busy"))
+        self.said("cancel", "1")
+        line = monitor.stdout.readline()
+        self.assertIn('"result":"cancelled"', line)
+        self.assertEqual(json.loads(line)["operation"], "eject")
+        self.interrupt(monitor)
+        self.assertEqual(monitor.wait(10), 0)
+
+    def test_words_for_people(self):
+        self.fake()
+        monitor = self.spawn([HPCTL, "monitor"])
+        monitor.stderr.readline()
+        self.said("eject", "slot1")
+        out = ""
+        while "eject done" not in out:
+            out += monitor.stdout.readline()
+        self.assertRegex(out, r"(?m)^\d\d:\d\d:\d\d\.\d{3}  slot1 +job 1: eject begins, asked for by uid 0$")
+        self.assertRegex(out, r"(?m) slot1 +job 1: committing, removing nvme0n1$")
+
+    def test_only_the_slots_that_are_named(self):
+        self.fake()
+        monitor = self.spawn([HPCTL, "--json", "monitor", "slot5"])
+        monitor.stdout.readline()
+        self.said("eject", "slot1")
+        self.said("eject", "slot5", code=1)
+        self.assertEqual(json.loads(monitor.stdout.readline())["slot"], "slot5")
+
+    def test_it_goes_on_when_the_daemon_restarts(self):
+        fake = self.fake()
+        monitor = self.spawn([HPCTL, "--json", "monitor"])
+        monitor.stdout.readline()
+        fake.kill()
+        self.assertEqual(json.loads(monitor.stdout.readline())["type"], "daemon-stopped")
+        fake = self.fake()
+        self.assertEqual(json.loads(monitor.stdout.readline())["type"], "daemon-started")
+        fake.send_signal(signal.SIGHUP)
+        self.assertEqual(json.loads(monitor.stdout.readline())["type"], "slot-event")
+
+    def test_a_time_out_ends_it_with_success(self):
+        self.fake()
+        self.said("--timeout=0.2", "monitor")
+
+
+class Files(BusCase):
+    """Files that must agree with each other."""
+
+    @staticmethod
+    def shape(interface):
+        """An interface without annotations and comments."""
+        shape = set()
+        for member in interface:
+            if member.tag == "annotation":
+                continue
+            arguments = tuple((argument.get("name"), argument.get("type"), argument.get("direction", ""))
+                              for argument in member.findall("arg"))
+            shape.add((member.tag, member.get("name"), member.get("type"), member.get("access"), arguments))
+        return shape
+
+    def introspect(self, path):
+        out = subprocess.run(["dbus-send", "--bus=" + self.env["DBUS_SYSTEM_BUS_ADDRESS"], "--print-reply=literal",
+                              "--dest=org.hotplugd1", path, "org.freedesktop.DBus.Introspectable.Introspect"],
+                             env=self.env, capture_output=True, text=True, check=True).stdout
+        return xml.fromstring(out[out.index("<node"):])
+
+    def test_the_fake_serves_the_interfaces_of_the_daemon(self):
+        self.fake("busy")
+        for path, name in [("/org/hotplugd1", "Manager"), ("/org/hotplugd1/slot/slot1", "Slot"),
+                           ("/org/hotplugd1/job/1", "Job")]:
+            name = f"org.hotplugd1.{name}"
+            find = f"./interface[@name='{name}']"
+            documented = xml.parse(ROOT / "daemon/dbus" / f"{name}.xml").find(find)
+            self.assertEqual(self.shape(self.introspect(path).find(find)), self.shape(documented), name)
+
+    def test_the_completions_know_each_verb(self):
+        for name in ["hpctl", "_hpctl"]:
+            text = (ROOT / "cli/completion" / name).read_text()
+            for verb in VERBS:
+                self.assertRegex(text, rf"\b{verb}\b")
+
+    def test_bash_completes_verbs_slots_devices_and_jobs(self):
+        self.fake("busy")
+        script = f"""
+            PATH={pathlib.Path(HPCTL).parent}:$PATH
+            compopt() {{ :; }}
+            . {ROOT}/cli/completion/hpctl
+            try() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _hpctl; echo "${{COMPREPLY[*]}}"; }}
+            try hpctl e; try hpctl eject slot2; try hpctl eject nvme0; try hpctl cancel ''; try hpctl --json = p
+        """
+        out = subprocess.run(["bash", "-c", script], env=self.env, capture_output=True, text=True, check=True).stdout
+        self.assertEqual(out.splitlines(), ["eject", "slot2 slot20 slot21 slot22 slot23 slot24", "nvme0n1", "1", "pretty"])
+
+
+if __name__ == "__main__":
+    unittest.main()
