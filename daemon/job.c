@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "job-dbus.h"
 #include "manager.h"
+#include "registry.h"
 #include "worker-link.h"
 
 /* How long a driver may take to bind before the job says that none did. */
@@ -396,6 +397,8 @@ static void tell_end(struct manager *m, const struct job *job)
 			   job_state_to_string(job->state), job->reason ? ": " : "", job->reason ?: "");
 	job_dbus_ended(m, job);
 	answer_legacy(m, job);
+	if (s && s->backend == BACKEND_NATIVE)
+		registry_schedule_refresh(m, true); /* its driver told nothing */
 	if (s)
 		manager_slot_changed(m, s);
 }

@@ -20,6 +20,8 @@
 
 /* Uevents come in bursts; one look at the end of a burst is enough. */
 #define REFRESH_USEC (20 * USEC_PER_MSEC)
+/* Reading all properties of all slots looks at each once. */
+#define LOOK_USEC (250 * USEC_PER_MSEC)
 
 struct slot *manager_slot_by_handle(struct manager *m, slot_handle_t handle)
 {
@@ -316,6 +318,18 @@ void registry_schedule_refresh(struct manager *m, bool list)
 	if (sd_event_source_set_time(m->refresh_timer, manager_now(m) + REFRESH_USEC) < 0 ||
 	    sd_event_source_set_enabled(m->refresh_timer, SD_EVENT_ONESHOT) < 0)
 		log_error("Cannot arm the timer for device changes");
+}
+
+void registry_look(struct manager *m, struct slot *s)
+{
+	struct sysfs_slot now;
+
+	if (s->backend != BACKEND_NATIVE || manager_now(m) < s->looked + LOOK_USEC)
+		return;
+	s->looked = manager_now(m);
+	if (sysfs_slot_read(slot_kernel_name(s), &now) > 0 && !now.shim && slot_update_from_sysfs(s, &now) >= 0)
+		registry_schedule_refresh(m, true); /* tells the engine and the bus */
+	sysfs_slot_clear(&now);
 }
 
 /* Whether @address is a component of @syspath. */

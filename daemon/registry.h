@@ -24,6 +24,10 @@ void registry_adopt_all(struct manager *m);
 /* Reads stale slots again, soon; with @list also which native slots there are. */
 void registry_schedule_refresh(struct manager *m, bool list);
 
+/* A native driver does not tell of cards that come and go in a slot that is
+ * off: looks at the slot's files, if that was not done just now. */
+void registry_look(struct manager *m, struct slot *s);
+
 /* A device came, went or changed: its slots are read again, soon. */
 void registry_device_changed(struct manager *m, const char *syspath);
 

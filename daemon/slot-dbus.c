@@ -17,6 +17,7 @@
 #include "base/names.h"
 #include "job-dbus.h"
 #include "manager-dbus.h"
+#include "registry.h"
 #include "slot-dbus.h"
 
 /* The properties that change. Each has one text, which is both the value on
@@ -226,8 +227,13 @@ static int method_insert(sd_bus_message *call, void *userdata, sd_bus_error *err
 static int find_slot(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
 		     sd_bus_error *error)
 {
-	*found = manager_slot_by_path(userdata, path);
-	return *found ? 1 : 0;
+	struct slot *s = manager_slot_by_path(userdata, path);
+
+	if (!s)
+		return 0;
+	registry_look(userdata, s);
+	*found = s;
+	return 1;
 }
 
 static int enumerate_slots(sd_bus *bus, const char *prefix, void *userdata, char ***ret_nodes, sd_bus_error *error)

@@ -59,7 +59,8 @@ struct slot {
 	struct policy policy;
 	struct sysfs_function *functions; /* what is in it */
 	size_t n_functions;
-	bool stale; /* devices are to be read again */
+	bool stale;   /* devices are to be read again */
+	usec_t looked; /* native: when its files were read for somebody who asks */
 
 	char *published[SLOT_N_PROPERTIES]; /* property values last told on the bus, see slot-dbus.c */
 };

@@ -165,7 +165,7 @@ static void classify(struct sysfs_slot *s)
 	s->shim = strcmp(driver, "hpshim") == 0;
 }
 
-static void slot_clear(struct sysfs_slot *s)
+void sysfs_slot_clear(struct sysfs_slot *s)
 {
 	free(s->name);
 	free(s->address);
@@ -210,6 +210,14 @@ static int slot_read(int slots, const char *name, struct sysfs_slot *s)
 	return 1;
 }
 
+int sysfs_slot_read(const char *name, struct sysfs_slot *ret)
+{
+	_cleanup_close_ int slots = open_directory(AT_FDCWD, SYSFS_SLOTS);
+
+	memset(ret, 0, sizeof(*ret));
+	return slots < 0 ? 0 : slot_read(slots, name, ret);
+}
+
 int sysfs_slots_read(struct sysfs_slot **ret, size_t *ret_n)
 {
 	_cleanup_(cleanup_dir) DIR *d = list_directory(AT_FDCWD, SYSFS_SLOTS);
@@ -233,7 +241,7 @@ int sysfs_slots_read(struct sysfs_slot **ret, size_t *ret_n)
 		if (r > 0)
 			n++;
 		else
-			slot_clear(&slots[n]);
+			sysfs_slot_clear(&slots[n]);
 	}
 	if (r < 0) {
 		sysfs_slots_free(slots, n);
@@ -247,7 +255,7 @@ int sysfs_slots_read(struct sysfs_slot **ret, size_t *ret_n)
 void sysfs_slots_free(struct sysfs_slot *slots, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		slot_clear(&slots[i]);
+		sysfs_slot_clear(&slots[i]);
 	free(slots);
 }
 

@@ -33,6 +33,10 @@ struct sysfs_slot {
 /* Reads all slots. Returns 0, -ENOMEM, or a negative errno when there is no
  * sysfs; no slots are no error. *ret is to be freed with sysfs_slots_free(). */
 int sysfs_slots_read(struct sysfs_slot **ret, size_t *ret_n);
+/* Reads one again, by its name. Returns 1, 0 when it is no hot-plug slot (any
+ * more), or -ENOMEM. To be freed with sysfs_slot_clear(). */
+int sysfs_slot_read(const char *name, struct sysfs_slot *ret);
+void sysfs_slot_clear(struct sysfs_slot *slot);
 void sysfs_slots_free(struct sysfs_slot *slots, size_t n);
 
 /* A PCI function. */
