@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The demo: tells in a few minutes, on real guests, what hotplugd is for.
+
+What is printed behind a prompt is typed in the guest, and what follows is what
+the guest printed; what happens outside of it (a button, a card) is in brackets.
+"""
+
+import random
+import sys
+
+from lab import build, console, hotplug, paths
+from lab.channel import GuestTimeout
+from lab.guest import Guest
+from races import r1
+
+BOLD, DIM, OFF = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
+RULE = 'SUBSYSTEM=="pci", KERNEL=="{}", ENV{{HOTPLUGD_BUTTON}}="ignore"\n'
+HINTS = """
+You are root in the guest. Try:
+    hpctl                       slots 1 to 6; slot2 has a drive, slot4 a network card
+    hpctl eject nvme0           follow the stages; then: hpctl insert slot2
+    hpctl status slot4
+    hpctl monitor               everything as it happens
+    journalctl -u hotplugd
+    man is not installed here, but hpctl --help is short
+"""
+
+
+def say(text):
+    print(f"\n{BOLD}{text}{OFF}", flush=True)
+
+
+def outside(text):
+    print(f"{DIM}[{text}]{OFF}", flush=True)
+
+
+def typed(guest, command, check=True, timeout=60):
+    print(f"{BOLD}#{OFF} {command}", flush=True)
+    result = guest.run(command, check=check, timeout=timeout)
+    sys.stdout.write(result.out + result.err)
+    sys.stdout.flush()
+    return result
+
+
+def ejecting(g):
+    say("1. Slots, and what is in them")
+    outside("two NVMe drives and a network card are plugged in")
+    for kind, slot in (("nvme", 2), ("nvme", 3), ("e1000e", 4)):
+        hotplug.plug(g, kind, slot)
+    typed(g, "hpctl list")
+
+    say("2. Somebody presses the attention button of slot 3")
+    monitor = g.spawn("hpctl monitor")
+    monitor.wait_for(".", 20)
+    card = g.press(3)
+    outside("press; the power indicator blinks for five seconds, in which a second press cancels")
+    g.wait_deleted(card, 60)
+    outside("the machine says: the guest has switched the slot off, the card is out")
+    hotplug.until_state(g, "slot3", "empty")
+    monitor.kill()
+    monitor.wait(20)
+    sys.stdout.write(monitor.out)
+
+    say("3. The same by command, and back in")
+    outside("a new card goes into slot 3")
+    hotplug.plug(g, "nvme", 3)
+    typed(g, "hpctl eject slot3")
+    g.wait_deleted("nvme3", 60)
+    typed(g, "hpctl insert slot3", check=False)
+    outside("right: QEMU took the card out with the power. A new one comes up by itself")
+    hotplug.plug(g, "nvme", 3)
+    typed(g, "hpctl status slot3")
+
+
+def asking(g):
+    say("4. Desktop tools ask on D-Bus")
+    typed(g, "busctl get-property org.hotplugd1 /org/hotplugd1/slot/slot3 org.hotplugd1.Slot"
+             " State Devices")
+
+    say("5. Policy is a udev rule, and holds at once: this button does nothing")
+    port = hotplug.slots(g)["slot3"]["address"]
+    typed(g, "cat >/run/udev/rules.d/90-demo.rules <<'END'\n" + RULE.format(port) + "END")
+    typed(g, "udevadm control --reload; udevadm trigger -c change -s pci; udevadm settle")
+    outside("press")
+    monitor = g.spawn("hpctl monitor")
+    monitor.wait_for(".", 20)
+    g.run("hpshim-inject slot3 button")
+    g.wait_until("journalctl -u hotplugd -o cat | grep -q 'ignored by policy'", 20)
+    monitor.kill()
+    typed(g, "journalctl -u hotplugd -o cat -n 1")
+    typed(g, "hpctl list")
+    g.run("rm /run/udev/rules.d/90-demo.rules; udevadm control --reload;"
+          "udevadm trigger -c change -s pci; udevadm settle")
+
+
+def racing(tree, stock):
+    """One round of R1; say how it ended."""
+    with Guest("switch", tree, stock=stock) as g:
+        r1.fill(g)
+        outside("four drives below a switch; all four buttons; five seconds later:")
+        print(f"{BOLD}#{OFF} echo 1 > /sys/bus/pci/devices/SWITCH/remove", flush=True)
+        start = g.serial.size()
+        remover, upstream = r1.race(g, "echo 1 > {upstream}/remove", random.Random(1))
+        outcome = r1.outcome(g, remover, upstream, start)
+        if outcome == "ok":
+            print("the switch and all below it are gone; nothing hangs")
+        else:
+            for line in g.serial.text(start).splitlines():
+                if "blocked for more than" in line:
+                    print(line)
+            print("hung for good: PCI hot-plug of this machine is dead until it is rebooted")
+        if not stock:
+            typed(g, "hpctl list")
+    return outcome
+
+
+def main():
+    tree = build.installed()
+    say("hotplugd, shown on a machine with six PCIe hot-plug slots (QEMU, software emulation)")
+    paths.say("booting")
+    with Guest("flat", tree) as g:
+        ejecting(g)
+        asking(g)
+        say("6. What a stock kernel does when a switch is removed while buttons are pressed below it")
+        try:
+            racing(tree, stock=True)
+        except GuestTimeout as error:
+            print(f"hung for good: {error}")
+        say("7. The same under hotplugd")
+        if racing(tree, stock=False) != "ok":
+            say("That should not have happened.")
+            return 1
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            print(HINTS)
+            console.interact(g)
+        else:
+            say("With a terminal you would now be at a prompt of the first machine.")
+    return 0
