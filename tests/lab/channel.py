@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The host's end of the command channel: processes in a guest, many at once."""
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -68,7 +69,8 @@ class Process:
         try:
             self._wait(lambda: self.rc is not None, timeout, "did not end")
         except GuestTimeout:
-            self.kill()
+            with contextlib.suppress(OSError):
+                self.kill()
             raise
         return Result(self.rc, self.out, self.err)
 

@@ -135,6 +135,8 @@ def guest(request, pool):
     trouble = []
     for guest, start, own in used:
         lines = [] if expected else guest.serial.trouble(start)
+        if not guest.alive():
+            lines.append(f"QEMU ended by itself: exit {guest.process.poll()}")
         trouble += lines
         failed = getattr(request.node, "failed", False) or lines
         if failed:

@@ -51,8 +51,14 @@ def daemon_is_well(g):
 
 
 def bring_back(g):
-    """The switch and what is below it, as before the round."""
+    """Find the switch again, and see that each slot below it still works: an
+    eject of what is left in it reaches the VMM."""
     g.wait_until("hpctl --json jobs | grep -q '\"jobs\": *\\[ *\\]'", 60)
     g.run("echo 1 > /sys/bus/pci/rescan", timeout=60)
-    for slot in r1.CHILDREN:
-        g.wait_until(f"[ -e /sys/bus/pci/slots/{slot} ]", 60)
+    slots = [f"slot{slot}" for slot in r1.CHILDREN]
+    for slot in slots:
+        g.wait_until(f"hpctl status {slot}", 60)
+    cards = list(g.plugged)
+    g.run(["hpctl", "eject"] + slots, timeout=90)
+    for card in cards:
+        g.wait_deleted(card)
