@@ -51,7 +51,7 @@ def ejecting(g):
 
     say("2. Somebody presses the attention button of slot 3")
     monitor = g.spawn("hpctl monitor")
-    monitor.wait_for(".", 20)
+    monitor.wait_for("Watching", 20, "err")
     card = g.press(3)
     outside("press; the power indicator blinks for five seconds, in which a second press cancels")
     g.wait_deleted(card, 60)
@@ -83,7 +83,7 @@ def asking(g):
     typed(g, "udevadm control --reload; udevadm trigger -c change -s pci; udevadm settle")
     outside("press")
     monitor = g.spawn("hpctl monitor")
-    monitor.wait_for(".", 20)
+    monitor.wait_for("Watching", 20, "err")
     g.run("hpshim-inject slot3 button")
     g.wait_until("journalctl -u hotplugd -o cat | grep -q 'ignored by policy'", 20)
     monitor.kill()
