@@ -17,8 +17,9 @@
 #include "util.h"
 
 #define PKTTYAGENT "/usr/bin/pkttyagent"
-/* How long the agent may take to register before we go on without it. */
-#define REGISTER_MSEC 5000
+/* How long the agent may take to register before we go on without it. On a slow
+ * machine that starts polkit for this, five seconds are too few. */
+#define REGISTER_MSEC 30000
 
 static pid_t agent_pid = -1;
 

@@ -75,9 +75,7 @@ static char *current_stage(const struct item *item)
 
 	if (item->state == ITEM_ENDED)
 		return xstrdup(item->text ?: "");
-	if (item->state == ITEM_WAITING || item->state == ITEM_CALLING)
-		return xasprintf("asking%s", ellipsis());
-	if (item->state == ITEM_FINISHING)
+	if (item->state != ITEM_RUNNING)
 		return xstrdup("");
 	stage = format_stage(item->job, item->devices);
 	since = now_monotonic() - item->step_since;
@@ -124,10 +122,21 @@ static void rewind_lines(struct follow *f)
 	f->n_drawn = 0;
 }
 
+/* Not while the daemon is asked: a person may be typing a password here. */
+static bool is_calling(const struct follow *f)
+{
+	for (size_t i = 0; i < f->n_items; i++)
+		if (f->items[i].state == ITEM_CALLING)
+			return true;
+	return false;
+}
+
 static void draw(struct follow *f)
 {
 	size_t columns = window_size().ws_col;
 
+	if (is_calling(f))
+		return;
 	rewind_lines(f);
 	for (size_t i = 0; i < f->n_items; i++) {
 		_cleanup_free_ char *line = item_line(&f->items[i], columns);
@@ -231,6 +240,11 @@ void view_ended(struct follow *f, struct item *item)
 	}
 	if (item->code == EXIT_CODE_OK) {
 		item->text = success(f, item);
+		if (streq(item->result, "done") && item->reason && *item->reason) {
+			_cleanup_free_ char *remark = without_full_stop(item->reason);
+
+			xappend(&item->text, " (%s)", remark);
+		}
 		if (!f->live && !f->o->json)
 			printf("%s: %s\n", item->slot, item->text);
 		if (f->live)

@@ -271,7 +271,9 @@ static int on_started(sd_bus_message *reply, void *userdata, sd_bus_error *unuse
 
 	if (item->state != ITEM_CALLING)
 		return 0;
-	if (error) {
+	if (error && f->interrupts && error_exit_code(error) == EXIT_CODE_NOT_AUTHORIZED) {
+		item_end(item, "cancelled", EXIT_CODE_CANCELLED, "it was not started"); /* Ctrl-C at the password */
+	} else if (error) {
 		item_end_error(item, error);
 	} else {
 		r = sd_bus_message_read(reply, "o", &path);

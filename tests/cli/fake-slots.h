@@ -57,7 +57,7 @@ static struct fake_slot slots[] = {
 	{ "slot2", "0000:00:02.0", "empty", "", NULL, NULL, "", "down", NOTHING, NULL, NULL, NULL },
 	{ "slot3", "0000:00:03.0", "on", "", "nvme3n1", "nvme", "", "up", ERROR, NULL, ERROR_PROTECTED,
 	  "slot3 is protected by HOTPLUGD_PROTECT; --force overrides" },
-	{ "slot4", "0000:00:04.0", "off", "", NULL, NULL, "", "down", ENDS, NULL, "done", "" },
+	{ "slot4", "0000:00:04.0", "off", "", NULL, NULL, "", "down", ENDS, NULL, "done", "Its driver took long to bind." },
 	{ "slot5", "0000:00:05.0", "on", "", "nvme5n1", "nvme", "", "up", ENDS, commit_steps, "failed",
 	  "The slot did not power off." },
 	{ "slot6", "0000:00:06.0", "on", "", "nvme6n1", "nvme", "", "up", ENDS, check_steps, "refused",

@@ -152,7 +152,8 @@ class Results(BusCase):
     def test_done_exits_0(self):
         self.fake()
         self.assertEqual(self.said("eject", "/dev/nvme0n1"), "slot1: ejected nvme0n1\n")
-        self.assertEqual(self.said("insert", "slot4"), "slot4: inserted: nvme4n1 (nvme)\n")
+        self.assertEqual(self.said("insert", "slot4"), 
+                         "slot4: inserted: nvme4n1 (nvme) (Its driver took long to bind)\n")
 
     def test_nothing_to_do_exits_0(self):
         self.fake()
