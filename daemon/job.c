@@ -401,6 +401,7 @@ static void tell_end(struct manager *m, const struct job *job)
 		registry_schedule_refresh(m, true); /* its driver told nothing */
 	if (s)
 		manager_slot_changed(m, s);
+	registry_forget_departed(m, job->slot);
 }
 
 void job_run_action(struct manager *m, const struct action *a)

@@ -296,6 +296,8 @@ void manager_slot_changed(struct manager *m, struct slot *s)
 		.grace = s->policy.grace,
 	};
 
+	if (s->gone)
+		return;
 	if (engine_slot_set(m->engine, s->handle, &e, manager_now(m)) < 0)
 		log_error("%s: out of memory; the queue does not know its state", s->name);
 	slot_dbus_changed(s);
@@ -389,6 +391,7 @@ int manager_new(struct manager **ret, sd_event *event, manager_ready_t ready)
 	m->event = sd_event_ref(event);
 	m->on_ready = ready;
 	TAILQ_INIT(&m->slots);
+	TAILQ_INIT(&m->departed);
 	TAILQ_INIT(&m->runs);
 	TAILQ_INIT(&m->legacy);
 	r = manager_start(m);

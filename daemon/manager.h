@@ -48,6 +48,7 @@ struct manager {
 	manager_ready_t on_ready;
 
 	struct slot_list slots;
+	struct slot_list departed;            /* gone, but a commit for them is not answered */
 	slot_handle_t last_handle;
 	bool list_stale;                      /* native slots are to be listed again */
 	bool running;                         /* in manager_run_engine() */

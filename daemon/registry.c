@@ -30,6 +30,9 @@ struct slot *manager_slot_by_handle(struct manager *m, slot_handle_t handle)
 	TAILQ_FOREACH(s, &m->slots, entry)
 		if (s->handle == handle)
 			return s;
+	TAILQ_FOREACH(s, &m->departed, entry)
+		if (s->handle == handle)
+			return s;
 	return NULL;
 }
 
@@ -138,15 +141,41 @@ static void tell_engine_parents(struct manager *m)
 		manager_slot_changed(m, s);
 }
 
+/* Whether a job of the slot waits for the answer to its commit. */
+static bool has_job(struct manager *m, slot_handle_t handle)
+{
+	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j))
+		if (j->slot == handle)
+			return true;
+	return false;
+}
+
 static void remove_slot(struct manager *m, struct slot *s)
 {
 	log_info("%s: gone", s->name);
-	/* The slot is still in the list while its jobs end, for its name. */
+	s->gone = true;
+	/* The slot is still in the list while its job ends, for its name. */
 	engine_slot_remove(m->engine, s->handle, manager_now(m));
 	manager_run_engine(m);
 	TAILQ_REMOVE(&m->slots, s, entry);
 	slot_dbus_removed(s);
-	slot_free(s);
+	if (has_job(m, s->handle))
+		TAILQ_INSERT_TAIL(&m->departed, s, entry);
+	else
+		slot_free(s);
+}
+
+void registry_forget_departed(struct manager *m, slot_handle_t handle)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->departed, entry) {
+		if (s->handle != handle)
+			continue;
+		TAILQ_REMOVE(&m->departed, s, entry);
+		slot_free(s);
+		return;
+	}
 }
 
 static struct slot *add_slot(struct manager *m, const char *kernel_name)
@@ -383,5 +412,7 @@ void registry_free(struct manager *m)
 		TAILQ_REMOVE(&m->slots, s, entry);
 		slot_free(s);
 	}
+	while ((s = TAILQ_FIRST(&m->departed)))
+		registry_forget_departed(m, s->handle);
 	m->refresh_timer = sd_event_source_disable_unref(m->refresh_timer);
 }

@@ -31,6 +31,9 @@ void registry_look(struct manager *m, struct slot *s);
 /* A device came, went or changed: its slots are read again, soon. */
 void registry_device_changed(struct manager *m, const char *syspath);
 
+/* The job of a slot that is gone has ended: nobody asks for its name any more. */
+void registry_forget_departed(struct manager *m, slot_handle_t handle);
+
 /* The nearest slot above, 0 at the root. */
 slot_handle_t registry_parent(struct manager *m, struct slot *s);
 

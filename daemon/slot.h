@@ -59,6 +59,7 @@ struct slot {
 	struct policy policy;
 	struct sysfs_function *functions; /* what is in it */
 	size_t n_functions;
+	bool gone;    /* from the kernel; it waits for its job to end */
 	bool stale;   /* devices are to be read again */
 	usec_t looked; /* native: when its files were read for somebody who asks */
 
