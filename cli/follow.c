@@ -42,7 +42,7 @@ static void item_end(struct item *item, const char *result, enum exit_code code,
 	item->state = ITEM_ENDED;
 	item->result = result;
 	item->code = code;
-	item->reason = xstrdup(reason);
+	xreplace(&item->reason, reason);
 	view_ended(item->follow, item);
 	check_all_ended(item->follow);
 }
@@ -91,7 +91,7 @@ static int on_devices(sd_bus_message *reply, void *userdata, sd_bus_error *unuse
 			item->devices = format_devices(s);
 		else
 			item->devices = xstrdup("what came up is not known");
-		item_end_result(item, "done", item->reason ?: "");
+		item_end_result(item, "done", item->reason);
 	}
 	slot_free(s);
 	return 0;
@@ -116,6 +116,7 @@ static void item_removed(struct item *item, const char *result, const char *reas
 		return;
 	if (streq(result, "done") && item->follow->operation->shows_devices) {
 		item->state = ITEM_FINISHING;
+		xreplace(&item->reason, reason);
 		if (get_all(item, item->slot_path, INTERFACE_SLOT, on_devices) >= 0)
 			return;
 	}
@@ -325,7 +326,7 @@ static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *
 		struct item *item = &f->items[i];
 
 		if (item->state == ITEM_FINISHING)
-			item_end_result(item, "done", "");
+			item_end_result(item, "done", item->reason);
 		else if (f->interrupts == 1 && item->state == ITEM_RUNNING)
 			item_cancel(item);
 		else if (f->interrupts > 1 && item->state == ITEM_RUNNING) {
@@ -350,7 +351,7 @@ static int on_timeout(sd_event_source *source, uint64_t now, void *userdata)
 		if (item->state == ITEM_ENDED)
 			continue;
 		if (item->state == ITEM_FINISHING) {
-			item_end_result(item, "done", "");
+			item_end_result(item, "done", item->reason);
 			continue;
 		}
 		if (item->state == ITEM_RUNNING) {
