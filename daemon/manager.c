@@ -107,9 +107,21 @@ static void set_shim_state(struct manager *m, enum shim_state state)
 
 void manager_check_ready(struct manager *m)
 {
+	int r;
+
 	if (m->ready || m->shim_starting || m->adopting > 0)
 		return;
 	m->ready = true;
+	/* Who asks by name finds all slots. */
+	r = sd_bus_request_name(m->bus, BUS_NAME, 0);
+	if (r < 0) {
+		if (r == -EEXIST)
+			log_error("Another hotplugd is running: it has the name " BUS_NAME " on the system bus");
+		else
+			log_error("Cannot get the name " BUS_NAME " on the system bus: %s", strerror(-r));
+		sd_event_exit(m->event, r);
+		return;
+	}
 	m->ready_timer = sd_event_source_disable_unref(m->ready_timer);
 	log_debug("Ready");
 	m->on_ready();
@@ -324,11 +336,7 @@ static int start_bus(struct manager *m)
 		r = sd_bus_attach_event(m->bus, m->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r >= 0)
 		r = manager_dbus_register(m);
-	if (r >= 0)
-		r = sd_bus_request_name(m->bus, BUS_NAME, 0);
-	if (r == -EEXIST)
-		log_error("Another hotplugd is running: it has the name " BUS_NAME " on the system bus");
-	else if (r < 0)
+	if (r < 0)
 		log_error("Cannot serve on the system bus: %s", strerror(-r));
 	return r;
 }

@@ -66,7 +66,7 @@ static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unuse
 			r = refuse(&error, q->action, "polkit gave an answer that cannot be read");
 		else if (!authorized)
 			r = refuse(&error, q->action,
-				   challenge ? "a password is needed and there was nobody to ask" : "polkit says no");
+				   challenge ? "a password is needed and none was given" : "polkit says no");
 		else
 			r = q->handler(q->call, q->userdata, &error);
 	}

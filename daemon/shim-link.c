@@ -2,9 +2,9 @@
 /*
  * The wire to hpshim.
  *
- * Responsible for: the netlink socket, encoding commands, decoding events,
- * finding gaps in their sequence and filling them by replay or dump, noticing
- * that the module comes and goes. Knows no slots but for the count of presses
+ * Responsible for: the netlink socket, the order of events, finding gaps in
+ * their sequence and filling them by replay or dump, noticing that the module
+ * comes and goes. Commands are shim-command.c's. Knows no slots but for the count of presses
  * it has passed on, and no jobs. Never blocks once it is made.
  *
  *   ABSENT ──family appears──▶ DUMPING ──done──▶ REPLAYING ──done──▶ LIVE
@@ -29,186 +29,18 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "shim-link.h"
+#include "shim-internal.h"
+#include "shim-message.h"
 
 /* Room for some ten thousand events; a receiver that is slower replays. */
 #define RECEIVE_BUFFER (8 * 1024 * 1024)
 
-enum link_state { LINK_ABSENT, LINK_DUMPING, LINK_REPLAYING, LINK_LIVE };
-
-/* A command whose acknowledgement is awaited. */
-struct command {
-	TAILQ_ENTRY(command) entry;
-	uint32_t seq;
-	uint8_t cmd;
-	uint64_t cookie;
-};
-
-/* How many presses of a slot were passed on. */
-struct presses {
-	TAILQ_ENTRY(presses) entry;
-	uint32_t slot, generation;
-	uint64_t count;
-};
-
-struct shim_link {
-	sd_event *event;
-	const struct shim_link_ops *ops;
-	void *userdata;
-
-	struct nl_sock *control; /* nlctrl: families come and go */
-	struct nl_sock *socket;  /* NULL: ABSENT */
-	sd_event_source *control_source, *source;
-	int family;
-	enum link_state state;
-
-	uint64_t last_seq; /* of the event passed on last */
-	uint64_t seen_seq; /* highest one heard of */
-	bool overrun;      /* the replay says that some are lost */
-	uint32_t dump_seq; /* netlink sequence number of the dump or replay */
-
-	struct shim_slot *slots; /* of the dump under way */
-	size_t n_slots;
-
-	TAILQ_HEAD(, command) commands;
-	TAILQ_HEAD(, presses) presses;
-};
-
-/* libnl has errors of its own; ours are the system's. */
-static int nl_errno(int r)
-{
-	switch (-r) {
-	case NLE_SUCCESS:
-		return 0;
-	case NLE_AGAIN:
-		return -EAGAIN;
-	case NLE_NOMEM:
-		return -ENOBUFS;
-	case NLE_OBJ_NOTFOUND:
-		return -ENOENT;
-	case NLE_PERM:
-		return -EPERM;
-	default:
-		return -EIO;
-	}
-}
-
-/* ---- decoding ---- */
-
-static void copy_string(char *to, size_t size, struct nlattr *from)
-{
-	if (from)
-		nla_strlcpy(to, from, size);
-}
-
-static void decode(struct nlattr **a, struct shim_event *e)
-{
-	static const struct {
-		int attribute;
-		size_t offset;
-	} words[] = {
-		{ HPSHIM_A_EVENT, offsetof(struct shim_event, type) },
-		{ HPSHIM_A_VALUE, offsetof(struct shim_event, value) },
-		{ HPSHIM_A_SLOT, offsetof(struct shim_event, slot.id) },
-		{ HPSHIM_A_GENERATION, offsetof(struct shim_event, slot.generation) },
-		{ HPSHIM_A_KIND, offsetof(struct shim_event, slot.kind) },
-		{ HPSHIM_A_CAPS, offsetof(struct shim_event, slot.caps) },
-		{ HPSHIM_A_STATUS, offsetof(struct shim_event, slot.status) },
-		{ HPSHIM_A_POWER_INDICATOR, offsetof(struct shim_event, slot.power_indicator) },
-		{ HPSHIM_A_ATTENTION_INDICATOR, offsetof(struct shim_event, slot.attention_indicator) },
-	}, quads[] = {
-		{ HPSHIM_A_SEQ, offsetof(struct shim_event, seq) },
-		{ HPSHIM_A_TIME_NS, offsetof(struct shim_event, time_ns) },
-		{ HPSHIM_A_COOKIE, offsetof(struct shim_event, cookie) },
-		{ HPSHIM_A_REQUEST, offsetof(struct shim_event, request) },
-		{ HPSHIM_A_PRESSES, offsetof(struct shim_event, slot.presses) },
-	};
-
-	memset(e, 0, sizeof(*e));
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
-		if (a[words[i].attribute])
-			*(uint32_t *)((char *)e + words[i].offset) = nla_get_u32(a[words[i].attribute]);
-	for (size_t i = 0; i < sizeof(quads) / sizeof(quads[0]); i++)
-		if (a[quads[i].attribute])
-			*(uint64_t *)((char *)e + quads[i].offset) = nla_get_u64(a[quads[i].attribute]);
-	if (a[HPSHIM_A_ERRNO])
-		e->error = nla_get_s32(a[HPSHIM_A_ERRNO]);
-	copy_string(e->slot.port, sizeof(e->slot.port), a[HPSHIM_A_PORT]);
-	copy_string(e->slot.address, sizeof(e->slot.address), a[HPSHIM_A_ADDRESS]);
-	copy_string(e->slot.name, sizeof(e->slot.name), a[HPSHIM_A_NAME]);
-	e->slot.seq = e->seq;
-	e->report = a[HPSHIM_A_REPORT] ? nla_get_string(a[HPSHIM_A_REPORT]) : "";
-}
-
-/* Short attributes are not believed: the kernel does not send them, but a
- * wrong module might. */
-static const struct nla_policy policy[HPSHIM_A_MAX + 1] = {
-	[HPSHIM_A_SLOT] = { .type = NLA_U32 },
-	[HPSHIM_A_GENERATION] = { .type = NLA_U32 },
-	[HPSHIM_A_PORT] = { .type = NLA_STRING },
-	[HPSHIM_A_ADDRESS] = { .type = NLA_STRING },
-	[HPSHIM_A_NAME] = { .type = NLA_STRING },
-	[HPSHIM_A_KIND] = { .type = NLA_U32 },
-	[HPSHIM_A_CAPS] = { .type = NLA_U32 },
-	[HPSHIM_A_STATUS] = { .type = NLA_U32 },
-	[HPSHIM_A_POWER_INDICATOR] = { .type = NLA_U32 },
-	[HPSHIM_A_ATTENTION_INDICATOR] = { .type = NLA_U32 },
-	[HPSHIM_A_PRESSES] = { .type = NLA_U64 },
-	[HPSHIM_A_SEQ] = { .type = NLA_U64 },
-	[HPSHIM_A_TIME_NS] = { .type = NLA_U64 },
-	[HPSHIM_A_EVENT] = { .type = NLA_U32 },
-	[HPSHIM_A_COOKIE] = { .type = NLA_U64 },
-	[HPSHIM_A_ERRNO] = { .type = NLA_S32 },
-	[HPSHIM_A_VALUE] = { .type = NLA_U32 },
-	[HPSHIM_A_REQUEST] = { .type = NLA_U64 },
-	[HPSHIM_A_REPORT] = { .type = NLA_STRING },
-};
-
-/* ---- sending ---- */
-
-static struct nl_msg *message_new(struct shim_link *l, int flags, uint8_t cmd)
-{
-	struct nl_msg *message = nlmsg_alloc();
-
-	if (message && !genlmsg_put(message, NL_AUTO_PORT, NL_AUTO_SEQ, l->family, 0, flags, cmd, HPSHIM_GENL_VERSION)) {
-		nlmsg_free(message);
-		return NULL;
-	}
-	return message;
-}
-
-/* Sends @message, which it takes (NULL: memory was short); remembers a command
- * that will be acknowledged. */
-static int message_send(struct shim_link *l, struct nl_msg *message, uint8_t cmd, uint64_t cookie)
-{
-	struct command *c;
-	int r;
-
-	if (!message)
-		return -ENOMEM;
-	c = calloc(1, sizeof(*c));
-	if (!c) {
-		nlmsg_free(message);
-		return -ENOMEM;
-	}
-	nl_complete_msg(l->socket, message);
-	c->seq = nlmsg_hdr(message)->nlmsg_seq;
-	c->cmd = cmd;
-	c->cookie = cookie;
-	r = nl_send(l->socket, message);
-	nlmsg_free(message);
-	if (r < 0) {
-		free(c);
-		return nl_errno(r);
-	}
-	TAILQ_INSERT_TAIL(&l->commands, c, entry);
-	return 0;
-}
+/* ---- asking for what was missed ---- */
 
 static int send_dump(struct shim_link *l, enum link_state state)
 {
 	bool replay = state == LINK_REPLAYING;
-	struct nl_msg *message = message_new(l, NLM_F_REQUEST | NLM_F_DUMP, replay ? HPSHIM_CMD_EVENT_REPLAY : HPSHIM_CMD_SLOT_GET);
+	struct nl_msg *message = shim_link_message(l, NLM_F_REQUEST | NLM_F_DUMP, replay ? HPSHIM_CMD_EVENT_REPLAY : HPSHIM_CMD_SLOT_GET);
 	int r;
 
 	if (!message)
@@ -222,7 +54,7 @@ static int send_dump(struct shim_link *l, enum link_state state)
 	r = nl_send(l->socket, message);
 	nlmsg_free(message);
 	if (r < 0)
-		return nl_errno(r);
+		return shim_link_errno(r);
 	l->state = state;
 	l->overrun = false;
 	l->n_slots = 0;
@@ -367,24 +199,21 @@ static int on_message(struct nl_msg *message, void *userdata)
 {
 	struct shim_link *l = userdata;
 	struct nlmsghdr *h = nlmsg_hdr(message);
-	struct nlattr *a[HPSHIM_A_MAX + 1];
 	struct shim_event e;
-	bool answer = h->nlmsg_flags & NLM_F_MULTI && h->nlmsg_seq == l->dump_seq;
+	bool overrun, answer = h->nlmsg_flags & NLM_F_MULTI && h->nlmsg_seq == l->dump_seq;
 
 	if (h->nlmsg_type != l->family)
 		return NL_SKIP;
-	if (genlmsg_parse(h, 0, a, HPSHIM_A_MAX, (struct nla_policy *)policy) < 0) {
+	if (shim_message_parse(h, &e, &overrun) < 0) {
 		log_error("The shim sent a message that cannot be read: module and daemon do not match");
 		return NL_SKIP;
 	}
-	decode(a, &e);
 	if (genlmsg_hdr(h)->cmd == HPSHIM_CMD_SLOT_GET) {
 		if (answer)
 			on_slot(l, &e.slot);
 		return NL_OK;
 	}
-	if (a[HPSHIM_A_OVERRUN])
-		l->overrun = true;
+	l->overrun |= overrun;
 	if (genlmsg_hdr(h)->cmd == HPSHIM_CMD_EVENT)
 		on_event(l, &e, answer);
 	return NL_OK;
@@ -434,7 +263,8 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *error, void *user
 
 	if (h->nlmsg_flags & NLM_F_ACK_TLVS && rest > 0)
 		text = nla_find((struct nlattr *)(error + 1), rest, NLMSGERR_ATTR_MSG);
-	copy_string(report, sizeof(report), text);
+	if (text)
+		nla_strlcpy(report, text, sizeof(report));
 	if (error->msg.nlmsg_seq == l->dump_seq && l->state != LINK_LIVE)
 		resync_failed(error->error);
 	on_acknowledged(l, error->msg.nlmsg_seq, error->error, report);
@@ -447,7 +277,7 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *u
 	int r;
 
 	do
-		r = nl_errno(nl_recvmsgs_default(l->socket));
+		r = shim_link_errno(nl_recvmsgs_default(l->socket));
 	while (r == 0 && l->socket);
 	if (r == -ENOBUFS) {
 		log_notice("The shim sends faster than we read; asking for what was lost");
@@ -485,15 +315,15 @@ static int socket_prepare(struct shim_link *l, struct nl_sock *s)
 {
 	int one = 1, size = RECEIVE_BUFFER, fd, group, r;
 
-	r = nl_errno(genl_connect(s));
+	r = shim_link_errno(genl_connect(s));
 	if (r < 0)
 		return r;
 	l->family = genl_ctrl_resolve(s, HPSHIM_GENL_NAME);
 	if (l->family < 0)
-		return nl_errno(l->family);
+		return shim_link_errno(l->family);
 	group = genl_ctrl_resolve_grp(s, HPSHIM_GENL_NAME, HPSHIM_MCGRP_EVENTS);
 	if (group < 0)
-		return nl_errno(group);
+		return shim_link_errno(group);
 
 	fd = nl_socket_get_fd(s);
 	/* Without the extras an error has no text, no more. */
@@ -508,9 +338,9 @@ static int socket_prepare(struct shim_link *l, struct nl_sock *s)
 	nl_socket_modify_cb(s, NL_CB_FINISH, NL_CB_CUSTOM, on_finish, l);
 	nl_socket_modify_cb(s, NL_CB_ACK, NL_CB_CUSTOM, on_ack, l);
 	nl_socket_modify_err_cb(s, NL_CB_CUSTOM, on_error, l);
-	r = nl_errno(nl_socket_set_nonblocking(s));
+	r = shim_link_errno(nl_socket_set_nonblocking(s));
 	if (r >= 0)
-		r = nl_errno(nl_socket_add_membership(s, group));
+		r = shim_link_errno(nl_socket_add_membership(s, group));
 	return r;
 }
 
@@ -565,7 +395,7 @@ static int on_control_readable(sd_event_source *source, int fd, uint32_t events,
 	int r;
 
 	do
-		r = nl_errno(nl_recvmsgs_default(l->control));
+		r = shim_link_errno(nl_recvmsgs_default(l->control));
 	while (r == 0);
 	if (r != -EAGAIN)
 		log_warning("Cannot read which netlink families come and go: %s", strerror(-r));
@@ -579,17 +409,17 @@ static int start_control(struct shim_link *l)
 	l->control = nl_socket_alloc();
 	if (!l->control)
 		return -ENOMEM;
-	r = nl_errno(genl_connect(l->control));
+	r = shim_link_errno(genl_connect(l->control));
 	if (r < 0)
 		return r;
 	group = genl_ctrl_resolve_grp(l->control, "nlctrl", "notify");
 	if (group < 0)
-		return nl_errno(group);
+		return shim_link_errno(group);
 	nl_socket_disable_seq_check(l->control);
 	nl_socket_modify_cb(l->control, NL_CB_VALID, NL_CB_CUSTOM, on_control_message, l);
-	r = nl_errno(nl_socket_set_nonblocking(l->control));
+	r = shim_link_errno(nl_socket_set_nonblocking(l->control));
 	if (r >= 0)
-		r = nl_errno(nl_socket_add_membership(l->control, group));
+		r = shim_link_errno(nl_socket_add_membership(l->control, group));
 	if (r < 0)
 		return r;
 	return sd_event_add_io(l->event, &l->control_source, nl_socket_get_fd(l->control), EPOLLIN,
@@ -637,95 +467,4 @@ struct shim_link *shim_link_free(struct shim_link *l)
 bool shim_link_present(const struct shim_link *l)
 {
 	return l->socket;
-}
-
-/* ---- commands ---- */
-
-int shim_link_become_controller(struct shim_link *l, uint32_t grace_ms, uint64_t cookie)
-{
-	struct nl_msg *message;
-
-	if (!l->socket)
-		return -ENOTCONN;
-	message = message_new(l, NLM_F_REQUEST | NLM_F_ACK, HPSHIM_CMD_CONTROLLER_SET);
-	if (message && nla_put_u32(message, HPSHIM_A_GRACE_MS, grace_ms) < 0) {
-		nlmsg_free(message);
-		return -ENOMEM;
-	}
-	return message_send(l, message, HPSHIM_CMD_CONTROLLER_SET, cookie);
-}
-
-static int send_port(struct shim_link *l, uint8_t cmd, const char *port, uint64_t cookie)
-{
-	struct nl_msg *message;
-
-	if (!l->socket)
-		return -ENOTCONN;
-	message = message_new(l, NLM_F_REQUEST | NLM_F_ACK, cmd);
-	if (message && (nla_put_string(message, HPSHIM_A_PORT, port) < 0 ||
-			nla_put_u64(message, HPSHIM_A_COOKIE, cookie) < 0)) {
-		nlmsg_free(message);
-		return -ENOMEM;
-	}
-	return message_send(l, message, cmd, cookie);
-}
-
-int shim_link_adopt(struct shim_link *l, const char *port, uint64_t cookie)
-{
-	return send_port(l, HPSHIM_CMD_PORT_ADOPT, port, cookie);
-}
-
-int shim_link_release(struct shim_link *l, const char *port, uint64_t cookie)
-{
-	return send_port(l, HPSHIM_CMD_PORT_RELEASE, port, cookie);
-}
-
-static int send_set(struct shim_link *l, uint8_t cmd, uint32_t slot, uint32_t generation, uint32_t value,
-		    uint64_t cookie)
-{
-	struct nl_msg *message;
-
-	if (!l->socket)
-		return -ENOTCONN;
-	message = message_new(l, NLM_F_REQUEST | NLM_F_ACK, cmd);
-	if (message && (nla_put_u32(message, HPSHIM_A_SLOT, slot) < 0 ||
-			nla_put_u32(message, HPSHIM_A_GENERATION, generation) < 0 ||
-			nla_put_u32(message, HPSHIM_A_VALUE, value) < 0 ||
-			nla_put_u64(message, HPSHIM_A_COOKIE, cookie) < 0)) {
-		nlmsg_free(message);
-		return -ENOMEM;
-	}
-	return message_send(l, message, cmd, cookie);
-}
-
-int shim_link_set_power(struct shim_link *l, uint32_t slot, uint32_t generation, bool on, uint64_t cookie)
-{
-	return send_set(l, HPSHIM_CMD_SET_POWER, slot, generation, on, cookie);
-}
-
-int shim_link_set_power_indicator(struct shim_link *l, uint32_t slot, uint32_t generation, uint32_t value,
-				  uint64_t cookie)
-{
-	return send_set(l, HPSHIM_CMD_SET_POWER_INDICATOR, slot, generation, value, cookie);
-}
-
-int shim_link_set_attention_indicator(struct shim_link *l, uint32_t slot, uint32_t generation, uint32_t value,
-				      uint64_t cookie)
-{
-	return send_set(l, HPSHIM_CMD_SET_ATTENTION_INDICATOR, slot, generation, value, cookie);
-}
-
-int shim_link_answer_request(struct shim_link *l, uint64_t request, int error)
-{
-	struct nl_msg *message;
-
-	if (!l->socket)
-		return -ENOTCONN;
-	message = message_new(l, NLM_F_REQUEST | NLM_F_ACK, HPSHIM_CMD_REQUEST_ANSWER);
-	if (message && (nla_put_u64(message, HPSHIM_A_REQUEST, request) < 0 ||
-			nla_put_s32(message, HPSHIM_A_ERRNO, error) < 0)) {
-		nlmsg_free(message);
-		return -ENOMEM;
-	}
-	return message_send(l, message, HPSHIM_CMD_REQUEST_ANSWER, 0);
 }

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What shim-link.c (receiving, coming and going) and shim-command.c (sending)
+ * share. Nobody else includes it. */
+#ifndef HOTPLUGD_SHIM_INTERNAL_H
+#define HOTPLUGD_SHIM_INTERNAL_H
+
+#include <sys/queue.h>
+
+#include "shim-link.h"
+
+struct nl_msg;
+struct nl_sock;
+
+enum link_state { LINK_ABSENT, LINK_DUMPING, LINK_REPLAYING, LINK_LIVE };
+
+/* A command whose acknowledgement is awaited. */
+struct command {
+	TAILQ_ENTRY(command) entry;
+	uint32_t seq;
+	uint8_t cmd;
+	uint64_t cookie;
+};
+
+/* How many presses of a slot were passed on. */
+struct presses {
+	TAILQ_ENTRY(presses) entry;
+	uint32_t slot, generation;
+	uint64_t count;
+};
+
+struct shim_link {
+	sd_event *event;
+	const struct shim_link_ops *ops;
+	void *userdata;
+
+	struct nl_sock *control; /* nlctrl: families come and go */
+	struct nl_sock *socket;  /* NULL: ABSENT */
+	sd_event_source *control_source, *source;
+	int family;
+	enum link_state state;
+
+	uint64_t last_seq; /* of the event passed on last */
+	uint64_t seen_seq; /* highest one heard of */
+	bool overrun;      /* the replay says that some are lost */
+	uint32_t dump_seq; /* netlink sequence number of the dump or replay */
+
+	struct shim_slot *slots; /* of the dump under way */
+	size_t n_slots;
+
+	TAILQ_HEAD(, command) commands;
+	TAILQ_HEAD(, presses) presses;
+};
+
+/* libnl has errors of its own; ours are the system's: 0 or a negative errno. */
+int shim_link_errno(int r);
+
+/* A message with its header, or NULL when memory is short. */
+struct nl_msg *shim_link_message(struct shim_link *l, int flags, uint8_t cmd);
+
+#endif
