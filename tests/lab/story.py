@@ -14,7 +14,8 @@ from lab.guest import Guest
 from races import r1
 
 BOLD, DIM, OFF = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else ("", "", "")
-RULE = 'SUBSYSTEM=="pci", KERNEL=="{}", ENV{{HOTPLUGD_BUTTON}}="ignore"\n'
+RULES = "/etc/udev/rules.d/71-demo.rules"
+APPLY = "udevadm control --reload; udevadm trigger -c change -s pci; udevadm settle"
 HINTS = """
 You are root in the guest. Try:
     hpctl                       slots 1 to 6; slot2 has a drive, slot4 a network card
@@ -61,15 +62,24 @@ def ejecting(g):
     monitor.wait(20)
     sys.stdout.write(monitor.out)
 
-    say("3. The same by command, and back in")
+    say("3. The same by command; and a new card stays off until somebody asks, by a udev rule")
     outside("a new card goes into slot 3")
     hotplug.plug(g, "nvme", 3)
     typed(g, "hpctl eject slot3")
     g.wait_deleted("nvme3", 60)
-    typed(g, "hpctl insert slot3", check=False)
-    outside("right: QEMU took the card out with the power. A new one comes up by itself")
-    hotplug.plug(g, "nvme", 3)
+    rule(g, 'ENV{HOTPLUGD_INSERT}="notify"')
+    outside("another card goes into slot 3")
+    g.plug("nvme", 3)
+    hotplug.until_state(g, "slot3", "off")
+    typed(g, "hpctl insert slot3")
     typed(g, "hpctl status slot3")
+
+
+def rule(g, what):
+    """A rule for the port of slot 3, in force at once."""
+    port = hotplug.slots(g)["slot3"]["address"]
+    typed(g, f"echo 'SUBSYSTEM==\"pci\", KERNEL==\"{port}\", {what}' >{RULES}")
+    typed(g, APPLY)
 
 
 def asking(g):
@@ -77,20 +87,14 @@ def asking(g):
     typed(g, "busctl get-property org.hotplugd1 /org/hotplugd1/slot/slot3 org.hotplugd1.Slot"
              " State Devices")
 
-    say("5. Policy is a udev rule, and holds at once: this button does nothing")
-    port = hotplug.slots(g)["slot3"]["address"]
-    typed(g, "cat >/run/udev/rules.d/90-demo.rules <<'END'\n" + RULE.format(port) + "END")
-    typed(g, "udevadm control --reload; udevadm trigger -c change -s pci; udevadm settle")
+    say("5. Policy holds at once: now the button of slot 3 does nothing")
+    rule(g, 'ENV{HOTPLUGD_BUTTON}="ignore"')
     outside("press")
-    monitor = g.spawn("hpctl monitor")
-    monitor.wait_for("Watching", 20, "err")
     g.run("hpshim-inject slot3 button")
     g.wait_until("journalctl -u hotplugd -o cat | grep -q 'ignored by policy'", 20)
-    monitor.kill()
     typed(g, "journalctl -u hotplugd -o cat -n 1")
     typed(g, "hpctl list")
-    g.run("rm /run/udev/rules.d/90-demo.rules; udevadm control --reload;"
-          "udevadm trigger -c change -s pci; udevadm settle")
+    g.run(f"rm {RULES};" + APPLY)
 
 
 def racing(tree, stock):
