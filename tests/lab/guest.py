@@ -247,7 +247,7 @@ class Guest:
 
     def forget_events(self):
         """Drop the events that nobody waited for."""
-        self._qmp.events.clear()
+        self._qmp.forget()
 
     def plug(self, kind, slot, id=None, size=64 << 20, **properties):
         """Put a card into a slot; return its id (kind and slot name, unless given)."""
@@ -259,6 +259,8 @@ class Guest:
         if node:
             self.qmp("blockdev-add", **node)
         driver = arguments.pop("driver")
+        # an earlier card of this id may have left without anybody waiting for it
+        self._qmp.forget("DEVICE_DELETED", device=id)
         self.qmp("device_add", driver=driver, **arguments)
         self.plugged[id] = place.name
         return id
@@ -319,6 +321,6 @@ EVIDENCE = {
     "journal.txt": "journalctl -o short-monotonic --no-pager -b",
     "failed-units.txt": "systemctl --failed --no-pager --no-legend",
     "pci.txt": "lspci -tv; lspci -k; grep -H . /sys/bus/pci/slots/*/*",
-    "stuck-tasks.txt": "for p in /proc/[0-9]*; do if grep -q '^State:.D' $p/status; then"
-                       " cat $p/comm; cat $p/stack; echo; fi; done",
+    "stuck-tasks.txt": "for s in $(grep -ls '^State:.D' /proc/[0-9]*/status); do"
+                       " cat ${s%/*}/comm ${s%/*}/stack; echo; done",
 }

@@ -86,6 +86,15 @@ class Qmp:
                 return event
         return None
 
+    def forget(self, name=None, **match):
+        """Drop events that nobody took: all, or those of this name and data."""
+        with self.arrival:
+            if name is None:
+                self.events.clear()
+            else:
+                while self.take_event(name, **match):
+                    pass
+
     def wait_event(self, name, timeout, **match):
         """Wait for an event; it may have come before the call."""
         deadline = time.monotonic() + timeout

@@ -13,17 +13,21 @@ WINDOW = 5.0            # seconds from a press to its effect, of pciehp and of h
 JITTER = (-0.5, 0.1)    # of the removal, around the end of the window
 CHILDREN = (3, 4, 5, 6)
 GONE = 60               # deadline for the removal
+NO_JOBS = r"hpctl --json jobs | grep -q '\"jobs\": *\[ *\]'"
 UPSTREAM = "/sys/bus/pci/devices/{}.0"
 
 
 def fill(g):
-    """A bound drive in each child slot."""
+    """A bound drive in each child slot, whose insertion is over (while it lasts the
+    power indicator blinks and QEMU refuses a press)."""
     held = set(g.plugged.values())
     for slot in CHILDREN:
         if str(slot) not in held:
             g.plug("nvme", slot)
     for slot in CHILDREN:
         g.wait_bound(slot, "nvme", 60)
+    if not g.stock:
+        g.wait_until(NO_JOBS, 60)
 
 
 def race(g, remove, rng):
