@@ -50,38 +50,51 @@ static void answer(struct worker_link *l, int error, const char *text)
 		handler(error, text, l->userdata);
 }
 
+/* Takes the worker's answer from the socket. Returns 1, or 0 when there is none,
+ * or -ENOTCONN when none will come. */
+static int read_answer(struct worker_link *l, int *ret_error, char *text, size_t size)
+{
+	ssize_t n = recv(l->socket, text, size - 1, MSG_DONTWAIT);
+	char *end;
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0)
+		return -ENOTCONN;
+	text[n] = '\0';
+	*ret_error = (int)strtol(text, &end, 10);
+	end += strspn(end, " ");
+	memmove(text, end, strlen(end) + 1);
+	return 1;
+}
+
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct worker_link *l = userdata;
 	char text[512];
-	ssize_t n = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
-	char *end;
-	long error;
+	int error, r = read_answer(l, &error, text, sizeof(text));
 
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (n <= 0) { /* on_exit() tells whoever waits */
+	if (r > 0)
+		answer(l, error, text);
+	else if (r < 0) /* on_exit_of_worker() tells whoever waits */
 		l->source = sd_event_source_disable_unref(l->source);
-		return 0;
-	}
-	text[n] = '\0';
-	error = strtol(text, &end, 10);
-	answer(l, (int)error, *end == ' ' ? end + 1 : "");
 	return 0;
 }
 
 static int on_exit_of_worker(sd_event_source *source, const siginfo_t *info, void *userdata)
 {
 	struct worker_link *l = userdata;
+	char text[512] = "the commit worker died; see the journal. What the slot is now is read anew";
+	int error = EOWNERDEAD;
 
 	log_warning("The commit worker (pid %d) ended %s %d%s", (int)info->si_pid,
 		    info->si_code == CLD_EXITED ? "with status" : "by signal", info->si_status,
 		    l->handler ? ", in the middle of its work" : "");
 	/* An answer that it sent before it died counts. */
-	if (l->source)
-		on_readable(l->source, l->socket, EPOLLIN, l);
+	if (l->handler && read_answer(l, &error, text, sizeof(text)) <= 0)
+		error = EOWNERDEAD;
 	forget_worker(l);
-	answer(l, EOWNERDEAD, "the commit worker died; see the journal. What the slot is now is read anew");
+	answer(l, error, text);
 	return 0;
 }
 

@@ -82,7 +82,7 @@ int main(void)
 		if (error)
 			snprintf(answer, sizeof(answer), "%d writing %s: %s", error, path, strerror(error));
 		else
-			snprintf(answer, sizeof(answer), "0 ");
+			snprintf(answer, sizeof(answer), "0");
 		if (send(WORKER_FD, answer, strlen(answer), MSG_NOSIGNAL) < 0)
 			return 0; /* nobody there to be told */
 	}
