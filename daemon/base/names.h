@@ -43,8 +43,6 @@
 #define SYSFS_SHIM_REMOVE "/sys/bus/pci/drivers/hpshim/remove"
 #define SYSFS_SHIM_RESCAN "/sys/bus/pci/drivers/hpshim/rescan"
 
-#define RUNTIME_DIRECTORY "/run/hotplugd"
-
 /* Exit codes of hpctl. */
 enum exit_code {
 	EXIT_CODE_OK = 0, /* also: nothing to do */
