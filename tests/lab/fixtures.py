@@ -108,9 +108,11 @@ def guest(request, pool):
 
     def give(topology, stock=False, fresh=False, **options):
         # a stock guest is the same image, with hotplugd kept from starting
+        options.setdefault("snapshot", "cold" not in options)
         make = functools.partial(Guest, topology, None if stock == "bare" else tree(),
                                  stock=bool(stock), **options)
-        if fresh or options:
+        alone = fresh or len(options) > 1
+        if alone:
             guest = make()
             used.append((guest, 0, True))
             guest.start()

@@ -15,7 +15,7 @@ def test_the_stock_kernel_hangs_in_most_rounds(guest, tally, rounds):
     count = tally("R1 by hand", "stock")
     # a guest that hung is lost, so each round has its own; three tell enough
     for number in range(min(rounds, 3)):
-        with guest.own("switch", stock=True) as g:
+        with guest.own("switch", stock=True, snapshot=True) as g:
             r1.fill(g)
             remover, upstream = r1.race(g, BY_HAND, count.random(number))
             count.note(r1.outcome(g, remover, upstream, 0))
