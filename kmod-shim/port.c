@@ -294,12 +294,12 @@ put:
 }
 
 /*
- * Native drivers take a powered slot for one whose devices they know: switch off
- * what is powered without devices, so that they start from scratch.
+ * Native drivers take a powered slot for one whose devices they know, and leave
+ * indicators alone: switch off what is powered without devices, so that they
+ * start from scratch, and let nothing blink on.
  */
 static void hps_port_normalise(struct hps_port *port)
 {
-	const u32 mask = HPSHIM_STATUS_POWER | HPSHIM_STATUS_OCCUPIED;
 	const char *report;
 	struct hps_slot *slot;
 	bool off = false;
@@ -307,13 +307,19 @@ static void hps_port_normalise(struct hps_port *port)
 
 	for (id = 0; (slot = hps_slot_get_after(id)); id = slot->id, hps_slot_put(slot)) {
 		struct hps_level level;
+		bool used;
 
-		if (slot->port != port->pdev || !(slot->caps & HPSHIM_CAP_POWER))
+		if (slot->port != port->pdev)
 			continue;
 		hps_slot_status(slot, &level);
-		if ((level.status & mask) == HPSHIM_STATUS_POWER &&
+		used = level.status & HPSHIM_STATUS_OCCUPIED;
+		if (slot->caps & HPSHIM_CAP_POWER && level.status & HPSHIM_STATUS_POWER && !used &&
 		    !slot->ops->power_off(slot, &report))
 			off = true;
+		if (level.power_indicator == HPSHIM_INDICATOR_BLINK)
+			slot->ops->indicators(slot, used ? HPSHIM_INDICATOR_ON :
+							   HPSHIM_INDICATOR_OFF,
+					      HPSHIM_INDICATOR_UNKNOWN);
 	}
 	if (off)
 		msleep(HPS_OFF_MS);

@@ -392,18 +392,24 @@ def test_a_blinking_indicator_is_put_right_on_the_way_back(flat, shim, drive):
     assert shim.adopt(PORTS[2])["3"]["POWER_INDICATOR"] == INDICATOR["ON"]
 
 
-def test_rmmod_gives_everything_back_at_once(flat):
-    client = Client(flat)
+def test_rmmod_gives_everything_back_at_once_in_a_storm(flat):
+    client, storm = Client(flat), Client(flat, listen=False)
     client.call("CONTROLLER_SET", GRACE_MS=600000)
     slots = client.adopt(*PORTS)
-    waiting = writer(flat, POWER.format(2), "0")
-    client.event("REQUEST")
     for slot in slots.values():
-        client.inject(slot["SLOT"], "BUTTON", 5000, 1000)
+        storm.inject(slot["SLOT"], "BUTTON", 5000, 1000)
     flat.run("rmmod hpshim", timeout=30)
     assert native(flat)
-    assert waiting.wait(5).out.strip() == "ENODEV"
     flat.run("modprobe hpshim")
+
+
+def test_a_writer_that_waits_keeps_the_module_in(flat, shim):
+    shim.adopt(PORTS[1])
+    waiting = writer(flat, POWER.format(2), "0")
+    request = shim.event("REQUEST")
+    assert "in use" in flat.run("rmmod hpshim", check=False).err
+    shim.call("REQUEST_ANSWER", REQUEST=request["REQUEST"], ERRNO=-5)
+    assert waiting.wait().out.strip() == "EIO"
 
 
 def test_lost_events_are_replayed(flat, shim):
@@ -428,20 +434,18 @@ def test_a_number_that_was_never_given_is_an_overrun(shim):
 
 def test_a_slow_receiver_ends_up_with_every_press(flat):
     """It loses messages (ENOBUFS), sees the gap, and asks."""
-    slow, quick = Client(flat, receive_buffer=32768), Client(flat)
+    slow, quick = Client(flat, receive_buffer=32768), Client(flat, listen=False)
     slow.call("CONTROLLER_SET", GRACE_MS=0)
     slot = slow.adopt(PORTS[0])["1"]["SLOT"]
     slow.send(sleep=4)
     quick.start("INJECT", SLOT=slot, INJECT=1, COUNT=20000, INTERVAL_US=0)
     slow.until(lambda m: "lost" in m, 60)
     flat.wait_until("sleep 2")
-    quick.close()
-    again = Client(flat)
-    assert again.slot(slot)["PRESSES"] == 20000
-    replay = again.dump("EVENT_REPLAY", SEQ=1)
+    assert quick.slot(slot)["PRESSES"] == 20000
+    replay = quick.dump("EVENT_REPLAY", SEQ=1)
     assert replay[0].get("OVERRUN")
     assert max(event.get("PRESSES", 0) for event in replay) == 20000
-    again.close()
+    quick.close()
     slow.close()
 
 

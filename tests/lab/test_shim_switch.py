@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""hpshim by itself on ports that go away: a switch below a hot-plug port."""
+
+import pytest
+
+from lab.shim import Client, bare, commit, has, write, writer   # noqa: F401
+
+ROOT = "0000:00:02.0"
+
+
+@pytest.fixture
+def switch(bare):
+    # the port above the switch has no power controller: the switch stays in it
+    g = bare("switch-kept")
+    g.run("modprobe hpshim")
+    yield g
+    if g.alive():
+        g.run("rmmod hpshim", timeout=60)
+        g.run("echo 1 > /sys/bus/pci/rescan", timeout=60)
+
+
+@pytest.fixture
+def shim(switch):
+    client = Client(switch)
+    client.call("CONTROLLER_SET", GRACE_MS=0)
+    yield client
+    client.close()
+
+
+def downstream(g):
+    """Addresses of the downstream ports."""
+    return g.out("for s in 3 4 5 6; do a=$(cat /sys/bus/pci/slots/$s/address); "
+                 "basename $(dirname $(readlink -f /sys/bus/pci/devices/*/pci_bus/${a%:*} | head -1)"
+                 " | xargs dirname); done").split()
+
+
+def adopt_all(g, shim):
+    ports = downstream(g)
+    return shim.adopt(ROOT, *ports), ports
+
+
+def test_ports_of_a_switch_are_adopted(switch, shim):
+    slots, ports = adopt_all(switch, shim)
+    assert set(slots) == {"1", "3", "4", "5", "6"}
+    assert has(slots["1"], "OCCUPIED") and not has(slots["3"], "OCCUPIED")
+    assert {slots[name]["PORT"] for name in "3456"} == set(ports)
+
+
+@pytest.mark.parametrize("how", ["by hand", "commit"])
+def test_the_switch_is_removed_under_fire(switch, shim, how):
+    for _ in range(3):
+        slots, ports = adopt_all(switch, shim)
+        shim.skip()
+        waiting = [writer(switch, f"/sys/bus/pci/slots/{name}/power", "1") for name in "3456"]
+        for _ in waiting:
+            shim.event("REQUEST")
+        storm = Client(switch, listen=False)
+        for name in "3456":
+            storm.inject(slots[name]["SLOT"], "BUTTON", 3000, 500)
+            storm.start("SET_POWER", SLOT=slots[name]["SLOT"], VALUE=1)
+        commits = [writer(switch, f"/sys/bus/pci/drivers/hpshim/{verb}", port)
+                   for port in ports[:2] for verb in ("rescan", "remove")]
+        if how == "by hand":
+            upstream = switch.out(f"ls -d /sys/bus/pci/devices/{ROOT}/0000:*:00.0/remove")
+            assert write(switch, upstream, "1", timeout=30) is None
+        else:
+            assert commit(switch, "remove", ROOT) is None
+        assert {process.wait(10).out.strip() for process in waiting} == {"ENODEV"}
+        for process in commits:
+            assert process.wait(20).out.strip() in ("", "ENODEV")
+        assert set(storm.slots()) == {"1"} and not has(storm.slots()["1"], "OCCUPIED")
+        storm.close()
+        assert commit(switch, "rescan", ROOT) is None
+        switch.wait_until("test -e /sys/bus/pci/slots/6/power")
+
+
+def test_operations_of_a_port_that_goes_end_with_enodev(switch, shim):
+    slots, _ = adopt_all(switch, shim)
+    shim.inject(slots["3"]["SLOT"], "COMMAND_TIMEOUT", 3)
+    mark = len(shim.said)
+    for cookie in range(1, 4):
+        shim.start("SET_ATTENTION_INDICATOR", SLOT=slots["3"]["SLOT"], VALUE=1, COOKIE=cookie)
+    assert commit(switch, "remove", ROOT) is None
+    last = shim.until(lambda m: m.get("event", {}).get("COOKIE") == 3, start=mark)["event"]
+    assert last["ERRNO"] == 19
+    assert commit(switch, "rescan", ROOT) is None
+    switch.wait_until("test -e /sys/bus/pci/slots/6/power")
