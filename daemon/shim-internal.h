@@ -25,7 +25,8 @@ struct command {
 struct presses {
 	TAILQ_ENTRY(presses) entry;
 	uint32_t slot, generation;
-	uint64_t count;
+	uint64_t count; /* number of the last press that was passed on */
+	bool known;     /* else: how many there had been when we came */
 };
 
 struct shim_link {
@@ -42,7 +43,10 @@ struct shim_link {
 	uint64_t last_seq; /* of the event passed on last */
 	uint64_t seen_seq; /* highest one heard of */
 	bool overrun;      /* the replay says that some are lost */
+	bool missed;       /* the socket lost messages while we asked */
+	bool synced;       /* a dump was passed on: what is new since is new */
 	uint32_t dump_seq; /* netlink sequence number of the dump or replay */
+	sd_event_source *retry; /* the dump or replay is to be asked for again */
 
 	struct shim_slot *slots; /* of the dump under way */
 	size_t n_slots;

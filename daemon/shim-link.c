@@ -4,15 +4,16 @@
  *
  * Responsible for: the netlink socket, the order of events, finding gaps in
  * their sequence and filling them by replay or dump, noticing that the module
- * comes and goes. Commands are shim-command.c's. Knows no slots but for the count of presses
- * it has passed on, and no jobs. Never blocks once it is made.
+ * comes and goes. Commands are shim-command.c's. Knows no slots but for the
+ * count of presses it has passed on, and no jobs. Never blocks once it is made.
  *
  *   ABSENT ──family appears──▶ DUMPING ──done──▶ REPLAYING ──done──▶ LIVE
  *     ▲                           ▲                  │ ▲               │
  *     └──family gone (any state)  └──────overrun─────┘ └──────gap──────┘
  *
  * While dumping or replaying, live events are only counted: the replay that
- * follows brings them, in order.
+ * follows brings them, in order. The kernel does one dump or replay of a socket
+ * at a time, so a second one is asked for when the first has ended.
  */
 #include <errno.h>
 #include <limits.h>
@@ -35,12 +36,19 @@
 /* Room for some ten thousand events; a receiver that is slower replays. */
 #define RECEIVE_BUFFER (8 * 1024 * 1024)
 
+/* A dump or replay that the kernel refused is asked for again after this. */
+#define RETRY_USEC 500000
+
+/* So many messages at a time: a storm does not keep others from their turn. */
+#define MESSAGES_PER_TURN 256
+
 /* ---- asking for what was missed ---- */
 
 static int send_dump(struct shim_link *l, enum link_state state)
 {
 	bool replay = state == LINK_REPLAYING;
-	struct nl_msg *message = shim_link_message(l, NLM_F_REQUEST | NLM_F_DUMP, replay ? HPSHIM_CMD_EVENT_REPLAY : HPSHIM_CMD_SLOT_GET);
+	struct nl_msg *message = shim_link_message(l, NLM_F_REQUEST | NLM_F_DUMP,
+						   replay ? HPSHIM_CMD_EVENT_REPLAY : HPSHIM_CMD_SLOT_GET);
 	int r;
 
 	if (!message)
@@ -53,22 +61,50 @@ static int send_dump(struct shim_link *l, enum link_state state)
 	l->dump_seq = nlmsg_hdr(message)->nlmsg_seq;
 	r = nl_send(l->socket, message);
 	nlmsg_free(message);
-	if (r < 0)
-		return shim_link_errno(r);
-	l->state = state;
-	l->overrun = false;
-	l->n_slots = 0;
-	return 0;
+	return r < 0 ? shim_link_errno(r) : 0;
 }
 
-static void resync_failed(int r)
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* It did not work. Until it does, events are only counted: none is lost. */
+static void ask_again(struct shim_link *l, int error)
 {
-	log_error("Cannot ask the shim for its state: %s; events may be lost", strerror(-r));
+	int r;
+
+	log_warning("Cannot ask the shim for its state: %s; trying again", strerror(-error));
+	l->dump_seq = 0;
+	l->retry = sd_event_source_disable_unref(l->retry);
+	r = sd_event_add_time_relative(l->event, &l->retry, CLOCK_MONOTONIC, RETRY_USEC, 0, on_retry, l);
+	if (r < 0)
+		log_error("Cannot try again: %s; events of the shim are lost", strerror(-r));
+}
+
+/* Asks for a dump or a replay: LINK_DUMPING or LINK_REPLAYING. */
+static void ask(struct shim_link *l, enum link_state state)
+{
+	int r;
+
+	l->state = state;
+	l->overrun = l->missed = false;
+	l->n_slots = 0;
+	r = send_dump(l, state);
+	if (r < 0)
+		ask_again(l, r);
+}
+
+static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct shim_link *l = userdata;
+
+	ask(l, l->state);
+	return 0;
 }
 
 /* ---- receiving ---- */
 
-static struct presses *presses_of(struct shim_link *l, const struct shim_slot *s)
+/* @from_start: the slot is new, each of its presses is still to be passed on.
+ * NULL when memory is short. */
+static struct presses *presses_of(struct shim_link *l, const struct shim_slot *s, bool from_start)
 {
 	struct presses *p;
 
@@ -80,7 +116,8 @@ static struct presses *presses_of(struct shim_link *l, const struct shim_slot *s
 		return NULL;
 	p->slot = s->id;
 	p->generation = s->generation;
-	p->count = s->presses;
+	p->count = from_start ? 0 : s->presses;
+	p->known = from_start;
 	TAILQ_INSERT_TAIL(&l->presses, p, entry);
 	return p;
 }
@@ -106,13 +143,15 @@ static void deliver(struct shim_link *l, const struct shim_event *e)
 	if (e->type == HPSHIM_EVENT_SLOT_GONE) {
 		presses_forget(l, &e->slot);
 	} else if (e->type == HPSHIM_EVENT_SLOT_ADD) {
-		presses_of(l, &e->slot);
+		presses_of(l, &e->slot, true);
 	} else if (e->type == HPSHIM_EVENT_BUTTON) {
-		p = presses_of(l, &e->slot);
-		if (p && e->slot.presses < p->count)
+		p = presses_of(l, &e->slot, false);
+		if (p && p->known && e->slot.presses <= p->count)
 			return;
-		if (p)
+		if (p) {
 			p->count = e->slot.presses;
+			p->known = true;
+		}
 	}
 	l->ops->event(e, l->userdata);
 }
@@ -126,15 +165,11 @@ static void on_event(struct shim_link *l, const struct shim_event *e, bool repla
 	if (e->seq <= l->last_seq)
 		return;
 	if (e->seq != l->last_seq + 1) {
-		int r;
-
 		if (replayed)
 			return; /* the overrun leads to a dump */
 		log_debug("Events %llu to %llu of the shim were lost, asking for them",
 			  (unsigned long long)l->last_seq + 1, (unsigned long long)e->seq - 1);
-		r = send_dump(l, LINK_REPLAYING);
-		if (r < 0)
-			resync_failed(r);
+		ask(l, LINK_REPLAYING);
 		return;
 	}
 	l->last_seq = e->seq;
@@ -153,21 +188,45 @@ static void on_slot(struct shim_link *l, const struct shim_slot *s)
 	l->slots[l->n_slots++] = *s;
 }
 
+/* Of slots that are not in the dump nothing comes any more. */
+static void presses_prune(struct shim_link *l)
+{
+	struct presses *p, *next;
+
+	for (p = TAILQ_FIRST(&l->presses); p; p = next) {
+		size_t i = 0;
+
+		next = TAILQ_NEXT(p, entry);
+		while (i < l->n_slots && !(l->slots[i].id == p->slot && l->slots[i].generation == p->generation))
+			i++;
+		if (i < l->n_slots)
+			continue;
+		TAILQ_REMOVE(&l->presses, p, entry);
+		free(p);
+	}
+}
+
 /* The dump is complete: slots first, then the presses that it shows and that
- * were not passed on. */
+ * were not passed on. Those before the first dump are not ours: the shim does
+ * not say which of them somebody has dealt with. */
 static void dump_done(struct shim_link *l)
 {
+	bool first = !l->synced;
+
+	l->synced = true;
 	l->last_seq = l->n_slots > 0 ? UINT64_MAX : l->seen_seq;
 	for (size_t i = 0; i < l->n_slots; i++)
 		if (l->slots[i].seq < l->last_seq)
 			l->last_seq = l->slots[i].seq;
+	presses_prune(l);
 	l->ops->resync(l->slots, l->n_slots, l->userdata);
 	for (size_t i = 0; i < l->n_slots; i++) {
-		struct presses *p = presses_of(l, &l->slots[i]);
+		struct presses *p = presses_of(l, &l->slots[i], !first);
 		struct shim_event press = { .type = HPSHIM_EVENT_BUTTON, .slot = l->slots[i], .report = "" };
 
 		while (p && p->count < l->slots[i].presses) {
 			press.slot.presses = ++p->count;
+			p->known = true;
 			l->ops->event(&press, l->userdata);
 		}
 	}
@@ -175,24 +234,16 @@ static void dump_done(struct shim_link *l)
 
 static void sync_step_done(struct shim_link *l)
 {
-	enum link_state next = LINK_LIVE;
-	int r;
-
 	if (l->state == LINK_DUMPING) {
 		dump_done(l);
-		next = LINK_REPLAYING; /* what happened since the dump */
+		ask(l, LINK_REPLAYING); /* what happened since the dump */
 	} else if (l->overrun) {
-		next = LINK_DUMPING;
-	} else if (l->seen_seq > l->last_seq) {
-		next = LINK_REPLAYING; /* what happened since the replay */
-	}
-	if (next == LINK_LIVE) {
+		ask(l, LINK_DUMPING);
+	} else if (l->missed || l->seen_seq > l->last_seq) {
+		ask(l, LINK_REPLAYING); /* what happened since the replay */
+	} else {
 		l->state = LINK_LIVE;
-		return;
 	}
-	r = send_dump(l, next);
-	if (r < 0)
-		resync_failed(r);
 }
 
 static int on_message(struct nl_msg *message, void *userdata)
@@ -266,7 +317,7 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *error, void *user
 	if (text)
 		nla_strlcpy(report, text, sizeof(report));
 	if (error->msg.nlmsg_seq == l->dump_seq && l->state != LINK_LIVE)
-		resync_failed(error->error);
+		ask_again(l, error->error);
 	on_acknowledged(l, error->msg.nlmsg_seq, error->error, report);
 	return NL_SKIP; /* go on with the next message */
 }
@@ -274,17 +325,19 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *error, void *user
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct shim_link *l = userdata;
-	int r;
+	int r = 0;
 
-	do
+	for (int i = 0; i < MESSAGES_PER_TURN && r == 0; i++)
 		r = shim_link_errno(nl_recvmsgs_default(l->socket));
-	while (r == 0 && l->socket);
 	if (r == -ENOBUFS) {
 		log_notice("The shim sends faster than we read; asking for what was lost");
-		r = l->state == LINK_DUMPING ? send_dump(l, LINK_DUMPING) : send_dump(l, LINK_REPLAYING);
-	}
-	if (r < 0 && r != -EAGAIN)
+		if (l->state == LINK_LIVE)
+			ask(l, LINK_REPLAYING);
+		else
+			l->missed = true; /* one at a time */
+	} else if (r < 0 && r != -EAGAIN) {
 		log_error("Cannot read from the shim: %s", strerror(-r));
+	}
 	return 0;
 }
 
@@ -296,10 +349,12 @@ static void disconnect(struct shim_link *l)
 	struct presses *p;
 
 	l->source = sd_event_source_disable_unref(l->source);
+	l->retry = sd_event_source_disable_unref(l->retry);
 	if (l->socket)
 		nl_socket_free(l->socket);
 	l->socket = NULL;
 	l->state = LINK_ABSENT;
+	l->synced = false;
 	while ((c = TAILQ_FIRST(&l->commands))) {
 		TAILQ_REMOVE(&l->commands, c, entry);
 		free(c);
@@ -358,12 +413,11 @@ static int connect_shim(struct shim_link *l)
 	}
 	l->socket = s;
 	r = sd_event_add_io(l->event, &l->source, nl_socket_get_fd(s), EPOLLIN, on_readable, l);
-	if (r >= 0)
-		r = send_dump(l, LINK_DUMPING);
 	if (r < 0) {
 		disconnect(l);
 		return r;
 	}
+	ask(l, LINK_DUMPING);
 	l->ops->appeared(l->userdata);
 	return 0;
 }
