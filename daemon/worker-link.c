@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -150,27 +151,56 @@ static int start_worker(struct worker_link *l)
 	return r;
 }
 
+/* Names of slots are the firmware's choice: "PHB 1" is one. */
+static bool slot_name_possible(const char *name)
+{
+	return name[0] != '\0' && !strpbrk(name, "/\t\n") && strcmp(name, "..") != 0;
+}
+
 static int write_request(FILE *f, const struct worker_request *q)
 {
+	if (q->slot && !slot_name_possible(q->slot))
+		return -EINVAL;
 	switch (q->type) {
 	case WORKER_REMOVE_SHIM:
-		fprintf(f, "! %s %s %u\n", SYSFS_SHIM_REMOVE, q->address, q->generation);
+		fprintf(f, "!\t%s\t%s %u\n", SYSFS_SHIM_REMOVE, q->address, q->generation);
 		return 0;
 	case WORKER_RESCAN_SHIM:
-		fprintf(f, "! %s %s %u\n", SYSFS_SHIM_RESCAN, q->address, q->generation);
+		fprintf(f, "!\t%s\t%s %u\n", SYSFS_SHIM_RESCAN, q->address, q->generation);
 		return 0;
 	case WORKER_REMOVE_NATIVE:
 		/* Backwards, as the kernel's drivers do: what depends comes last. */
 		for (size_t i = q->n_functions; i > 0; i--)
-			fprintf(f, "- %s/%s/remove 1\n", SYSFS_DEVICES, q->functions[i - 1]);
-		fprintf(f, "! %s/%s/power 0\n", SYSFS_SLOTS, q->slot);
+			fprintf(f, "-\t%s/%s/remove\t1\n", SYSFS_DEVICES, q->functions[i - 1]);
+		fprintf(f, "!\t%s/%s/power\t0\n", SYSFS_SLOTS, q->slot);
 		return 0;
 	case WORKER_INSERT_NATIVE:
-		fprintf(f, "! %s/%s/power 1\n", SYSFS_SLOTS, q->slot);
+		fprintf(f, "!\t%s/%s/power\t1\n", SYSFS_SLOTS, q->slot);
 		return 0;
 	default:
 		return -EINVAL;
 	}
+}
+
+static int send_request(struct worker_link *l, const char *text, size_t size)
+{
+	int r = l->pid == 0 ? start_worker(l) : 0;
+
+	if (r >= 0 && send(l->socket, text, size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+		r = -errno;
+	return r;
+}
+
+/* A worker that died while it had nothing to do, and whose death we have not
+ * heard of. It has closed its end, so the kernel is nearly done with it and
+ * waiting is short. */
+static void reap_worker(struct worker_link *l)
+{
+	pid_t pid = l->pid;
+
+	log_debug("The commit worker (pid %d) died while idle", (int)pid);
+	forget_worker(l);
+	waitpid(pid, NULL, 0);
 }
 
 int worker_link_submit(struct worker_link *l, const struct worker_request *request, worker_handler_t handler,
@@ -191,12 +221,15 @@ int worker_link_submit(struct worker_link *l, const struct worker_request *reque
 		return -ENOMEM;
 	if (r >= 0 && size > WORKER_MESSAGE_MAX)
 		r = -E2BIG;
-	if (r >= 0 && l->pid == 0)
-		r = start_worker(l);
 	if (r < 0)
 		return r;
-	if (send(l->socket, text, size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
-		return -errno;
+	r = send_request(l, text, size);
+	if (r == -EPIPE || r == -ECONNRESET) {
+		reap_worker(l);
+		r = send_request(l, text, size);
+	}
+	if (r < 0)
+		return r;
 	l->handler = handler;
 	l->userdata = userdata;
 	return 0;
@@ -223,6 +256,33 @@ int worker_link_stack(struct worker_link *l, char **ret)
 		return *ret ? 0 : -ENOMEM;
 	}
 	return -EACCES;
+}
+
+int worker_link_identity(const struct worker_link *l, pid_t *ret_pid, uint64_t *ret_start)
+{
+	char path[64], text[1024];
+	_cleanup_close_ int fd = -1;
+	unsigned long long start;
+	const char *p;
+	ssize_t n;
+
+	if (l->pid == 0)
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)l->pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return -ENOENT;
+	text[n] = '\0';
+	/* Field 22; the name, field 2, may hold anything but ends with the last ")". */
+	p = strrchr(text, ')');
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (!p || sscanf(p, "%llu", &start) != 1)
+		return -ENOENT;
+	*ret_pid = l->pid;
+	*ret_start = start;
+	return 0;
 }
 
 int worker_link_new(struct worker_link **ret, sd_event *event, const char *path)

@@ -8,6 +8,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <systemd/sd-event.h>
 
@@ -42,7 +43,8 @@ struct worker_link *worker_link_free(struct worker_link *l);
 /*
  * Has something done. @handler is called later, exactly once unless the link is
  * freed; with EOWNERDEAD when the worker died. Returns 0, -EBUSY when work is
- * under way, -E2BIG, or a negative errno when no worker can be started.
+ * under way, -E2BIG, -EINVAL for a slot that has no possible name, or a
+ * negative errno when no worker can be started.
  */
 int worker_link_submit(struct worker_link *l, const struct worker_request *request, worker_handler_t handler,
 		       void *userdata);
@@ -50,6 +52,10 @@ int worker_link_submit(struct worker_link *l, const struct worker_request *reque
 /* Where in the kernel the worker is: its stack, else the function it waits in.
  * To be freed; -ENOENT when it does nothing, -EACCES when it cannot be read. */
 int worker_link_stack(struct worker_link *l, char **ret);
+
+/* Which process it is: its pid, and when it started in clock ticks since boot,
+ * which together are no other process's. -ENOENT when there is none. */
+int worker_link_identity(const struct worker_link *l, pid_t *ret_pid, uint64_t *ret_start);
 
 /* ---- the wire, for worker-link.c and worker.c ---- */
 
@@ -59,8 +65,8 @@ int worker_link_stack(struct worker_link *l, char **ret);
 
 /*
  * A request is a list of writes, done in order until one fails: lines
- * "FLAG FILE VALUE", where flag "-" lets the file be gone. The answer is
- * "ERRNO TEXT".
+ * "FLAG FILE VALUE" with tabs between, where flag "-" lets the file be gone.
+ * The answer is "ERRNO TEXT".
  */
 
 #endif

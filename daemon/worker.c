@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -25,14 +26,23 @@
 static int write_file(const char *path, const char *value)
 {
 	_cleanup_close_ int fd = -1;
-	size_t n = strlen(value);
+	ssize_t n;
 
 	if (strncmp(path, ALLOWED, strlen(ALLOWED)) != 0 || strstr(path, ".."))
 		return EPERM;
 	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return errno;
-	return write(fd, value, n) == (ssize_t)n ? 0 : errno ?: EIO;
+	n = write(fd, value, strlen(value));
+	if (n < 0)
+		return errno;
+	return (size_t)n == strlen(value) ? 0 : EIO;
+}
+
+/* The file was not there, or went between its opening and the write. */
+static bool is_gone(int error)
+{
+	return error == ENOENT || error == ENODEV;
 }
 
 /* Does the lines of @request. Returns 0 or an errno, with *ret_path what failed. */
@@ -41,7 +51,7 @@ static int run(char *request, const char **ret_path)
 	char *save = NULL;
 
 	for (char *line = strtok_r(request, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		char *path = strchr(line, ' '), *value = path ? strchr(path + 1, ' ') : NULL;
+		char *path = strchr(line, '\t'), *value = path ? strchr(path + 1, '\t') : NULL;
 		int error;
 
 		if (!value)
@@ -50,8 +60,8 @@ static int run(char *request, const char **ret_path)
 		*value++ = '\0';
 		*ret_path = path;
 		error = write_file(path, value);
-		if (error == ENOENT && line[0] == '-')
-			continue; /* gone already, which is what was wanted */
+		if (is_gone(error) && line[0] == '-')
+			continue; /* which is what was wanted */
 		if (error)
 			return error;
 	}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Work is done by another process, answered once, and goes on after that process
+ * has died. The worker is the real one where it must not touch anything (names
+ * that do not exist), else this program, which then does what FAKE_WORKER says.
+ */
+#include <errno.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "worker-link.h"
+
+#define SEC 1000000
+
+static sd_event *event;
+static struct worker_link *link_;
+static char self[4096];
+
+static int answers, last_error;
+static char last_text[512];
+
+/* ---- the fake ---- */
+
+static int fake_worker(const char *what)
+{
+	static char request[WORKER_MESSAGE_MAX];
+
+	while (recv(WORKER_FD, request, sizeof(request), 0) > 0) {
+		if (strcmp(what, "die") == 0)
+			raise(SIGKILL);
+		if (strcmp(what, "hang") == 0)
+			for (;;)
+				pause();
+		send(WORKER_FD, "0 ", 2, 0);
+		if (strcmp(what, "answer-and-die") == 0)
+			raise(SIGKILL);
+	}
+	return 0;
+}
+
+/* ---- what the tests share ---- */
+
+static void on_done(int error, const char *text, void *userdata)
+{
+	answers++;
+	last_error = error;
+	snprintf(last_text, sizeof(last_text), "%s", text);
+}
+
+static const struct worker_request insert_no_slot = { .type = WORKER_INSERT_NATIVE, .slot = "no-such-slot" };
+
+static int submit(const struct worker_request *request)
+{
+	return worker_link_submit(link_, request, on_done, NULL);
+}
+
+static void wait_for_answers(int n)
+{
+	while (answers < n)
+		assert_true(sd_event_run(event, 20 * SEC) > 0);
+	assert_int_equal(answers, n);
+}
+
+static void use_fake(const char *what)
+{
+	setenv("FAKE_WORKER", what, 1);
+	assert_int_equal(worker_link_new(&link_, event, self), 0);
+}
+
+static void use_real(void)
+{
+	const char *path = getenv("TEST_WORKER");
+
+	if (!path)
+		skip();
+	assert_int_equal(worker_link_new(&link_, event, path), 0);
+}
+
+static pid_t worker_pid(void)
+{
+	uint64_t start;
+	pid_t pid = 0;
+
+	assert_int_equal(worker_link_identity(link_, &pid, &start), 0);
+	return pid;
+}
+
+static int setup(void **state)
+{
+	answers = 0;
+	return sd_event_new(&event) < 0 ? -1 : 0;
+}
+
+static int teardown(void **state)
+{
+	link_ = worker_link_free(link_);
+	event = sd_event_unref(event);
+	unsetenv("FAKE_WORKER");
+	return 0;
+}
+
+/* ---- the real worker ---- */
+
+static void what_failed_is_told_with_its_file(void **state)
+{
+	use_real();
+	assert_int_equal(submit(&insert_no_slot), 0);
+	wait_for_answers(1);
+	assert_int_equal(last_error, ENOENT);
+	assert_non_null(strstr(last_text, "/sys/bus/pci/slots/no-such-slot/power"));
+}
+
+static void a_function_that_has_gone_is_no_failure(void **state)
+{
+	const char *functions[] = { "ffff:ff:1f.6", "ffff:ff:1f.7" };
+	const struct worker_request request = {
+		.type = WORKER_REMOVE_NATIVE, .slot = "no-such-slot", .functions = functions, .n_functions = 2
+	};
+
+	use_real();
+	assert_int_equal(submit(&request), 0);
+	wait_for_answers(1);
+	/* It got as far as the slot. */
+	assert_non_null(strstr(last_text, "no-such-slot/power"));
+}
+
+static void a_slot_may_have_a_space_in_its_name(void **state)
+{
+	const struct worker_request request = { .type = WORKER_INSERT_NATIVE, .slot = "no such slot" };
+
+	use_real();
+	assert_int_equal(submit(&request), 0);
+	wait_for_answers(1);
+	assert_non_null(strstr(last_text, "/no such slot/power"));
+}
+
+static void nothing_outside_of_pci_is_written(void **state)
+{
+	const struct worker_request slot = { .type = WORKER_INSERT_NATIVE, .slot = "../x" };
+	const char *functions[] = { "../../x" };
+	const struct worker_request function = {
+		.type = WORKER_REMOVE_NATIVE, .slot = "no-such-slot", .functions = functions, .n_functions = 1
+	};
+
+	use_real();
+	assert_int_equal(submit(&slot), -EINVAL);
+	assert_int_equal(submit(&function), 0);
+	wait_for_answers(1);
+	assert_int_equal(last_error, EPERM);
+}
+
+static void one_worker_does_one_piece_after_the_other(void **state)
+{
+	pid_t pid;
+
+	use_real();
+	assert_int_equal(submit(&insert_no_slot), 0);
+	pid = worker_pid();
+	assert_int_equal(submit(&insert_no_slot), -EBUSY);
+	wait_for_answers(1);
+	assert_int_equal(submit(&insert_no_slot), 0);
+	wait_for_answers(2);
+	assert_int_equal(worker_pid(), pid);
+}
+
+static void it_ends_when_the_daemon_is_gone(void **state)
+{
+	int status;
+	pid_t pid;
+
+	use_real();
+	assert_int_equal(submit(&insert_no_slot), 0);
+	wait_for_answers(1);
+	pid = worker_pid();
+	link_ = worker_link_free(link_);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+/* ---- the fake one ---- */
+
+static void who_waits_for_a_dead_worker_is_told(void **state)
+{
+	use_fake("die");
+	assert_int_equal(submit(&insert_no_slot), 0);
+	wait_for_answers(1);
+	assert_int_equal(last_error, EOWNERDEAD);
+	setenv("FAKE_WORKER", "answer", 1);
+	assert_int_equal(submit(&insert_no_slot), 0);
+	wait_for_answers(2);
+	assert_int_equal(last_error, 0);
+}
+
+/* Its answer comes first; its death, when work follows at once, is not noticed. */
+static void a_worker_that_died_while_idle_is_replaced(void **state)
+{
+	siginfo_t dead;
+
+	use_fake("answer-and-die");
+	assert_int_equal(submit(&insert_no_slot), 0);
+	assert_int_equal(waitid(P_PID, (id_t)worker_pid(), &dead, WEXITED | WNOWAIT), 0);
+	wait_for_answers(1);
+	assert_int_equal(last_error, 0);
+	setenv("FAKE_WORKER", "answer", 1);
+	assert_int_equal(submit(&insert_no_slot), 0);
+	wait_for_answers(2);
+	assert_int_equal(last_error, 0);
+}
+
+static void on_done_submit_again(int error, const char *text, void *userdata)
+{
+	on_done(error, text, NULL);
+	setenv("FAKE_WORKER", "answer", 1);
+	assert_int_equal(submit(&insert_no_slot), 0);
+}
+
+static void the_next_piece_may_be_given_when_the_last_one_ends(void **state)
+{
+	use_fake("die");
+	assert_int_equal(worker_link_submit(link_, &insert_no_slot, on_done_submit_again, NULL), 0);
+	wait_for_answers(2);
+	assert_int_equal(last_error, 0);
+}
+
+static void where_it_is_stuck_can_be_asked_while_it_works(void **state)
+{
+	uint64_t start = 0;
+	char *stack = NULL;
+	pid_t pid;
+	int r;
+
+	use_fake("hang");
+	assert_int_equal(worker_link_stack(link_, &stack), -ENOENT);
+	assert_int_equal(worker_link_identity(link_, &pid, &start), -ENOENT);
+	assert_int_equal(submit(&insert_no_slot), 0);
+	assert_int_equal(worker_link_identity(link_, &pid, &start), 0);
+	assert_true(pid > 0 && start > 0);
+	r = worker_link_stack(link_, &stack);
+	assert_true(r == -EACCES || (r == 0 && stack[0] != '\0'));
+	free(stack);
+	kill(pid, SIGKILL);
+	wait_for_answers(1);
+	assert_int_equal(last_error, EOWNERDEAD);
+}
+
+static void a_program_that_is_not_there_is_an_error(void **state)
+{
+	assert_int_equal(worker_link_new(&link_, event, "/no/such/program"), 0);
+	assert_int_equal(submit(&insert_no_slot), -ENOENT);
+	assert_int_equal(submit(&insert_no_slot), -ENOENT);
+}
+
+int main(void)
+{
+#define claim(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		claim(what_failed_is_told_with_its_file),
+		claim(a_function_that_has_gone_is_no_failure),
+		claim(a_slot_may_have_a_space_in_its_name),
+		claim(nothing_outside_of_pci_is_written),
+		claim(one_worker_does_one_piece_after_the_other),
+		claim(it_ends_when_the_daemon_is_gone),
+		claim(who_waits_for_a_dead_worker_is_told),
+		claim(a_worker_that_died_while_idle_is_replaced),
+		claim(the_next_piece_may_be_given_when_the_last_one_ends),
+		claim(where_it_is_stuck_can_be_asked_while_it_works),
+		claim(a_program_that_is_not_there_is_an_error),
+	};
+	const char *fake = getenv("FAKE_WORKER");
+
+	if (fake)
+		return fake_worker(fake);
+	if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0)
+		return 1;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
