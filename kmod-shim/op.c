@@ -44,7 +44,7 @@ static int hps_op_power(struct hps_slot *slot, const struct hps_op *op, const ch
 	}
 	WRITE_ONCE(slot->off_by_request, false);
 	hps_inject_power_on(slot);
-	error = slot->ops->power_on(slot, report);
+	error = hps_slot_aborted(slot) ? -ECANCELED : slot->ops->power_on(slot, report);
 	if (error && hps_slot_aborted(slot)) {
 		*report = "power-on was given up for a power-off";
 		error = -ECANCELED;

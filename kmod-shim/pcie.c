@@ -112,8 +112,8 @@ static void hps_pcie_identify(struct hps_pcie *pcie)
 		slot_cap |= PCI_EXP_SLTCAP_NCCS;
 	pcie->slot_cap = slot_cap;
 	pcie->link_reporting = link_cap & PCI_EXP_LNKCAP_DLLLARC;
-	pcie->inband_disabled = slot_cap2 & PCI_EXP_SLTCAP2_IBPD ||
-				dmi_first_match(hps_inband_disabled);
+	pcie->inband_control = slot_cap2 & PCI_EXP_SLTCAP2_IBPD;
+	pcie->inband_disabled = pcie->inband_control || dmi_first_match(hps_inband_disabled);
 
 	slot->kind = HPSHIM_KIND_PCIE;
 	if (slot_cap & PCI_EXP_SLTCAP_ABP)
@@ -160,7 +160,7 @@ static bool hps_pcie_start(struct hps_pcie *pcie)
 	mutex_lock(&pcie->command);
 	pcie_capability_read_word(port, PCI_EXP_SLTSTA, &status);
 	pcie_capability_write_word(port, PCI_EXP_SLTSTA, HPS_PCIE_EVENTS);
-	hps_pcie_write_command(pcie, pcie->inband_disabled ? PCI_EXP_SLTCTL_IBPD_DISABLE : 0,
+	hps_pcie_write_command(pcie, pcie->inband_control ? PCI_EXP_SLTCTL_IBPD_DISABLE : 0,
 			       HPS_PCIE_NOTIFY);
 	hps_pcie_wait_command(pcie);
 	mutex_unlock(&pcie->command);

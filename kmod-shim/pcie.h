@@ -29,6 +29,7 @@
  * @slot_cap: Slot Capabilities with quirks applied
  * @link_reporting: Data Link Layer Link Active is reported
  * @inband_disabled: in-band presence is off, so presence may lag behind the link
+ * @inband_control: and it was us who switched it off
  * @command: serializes writes of Slot Control, held over one command and for
  *	setting @slot.dead; never over the wait for a link
  * @slot_ctrl: last written value of Slot Control
@@ -47,6 +48,7 @@ struct hps_pcie {
 	u32 slot_cap;
 	bool link_reporting;
 	bool inband_disabled;
+	bool inband_control;
 
 	struct mutex command;	/* see above */
 	u16 slot_ctrl;
