@@ -2,6 +2,9 @@
 """What tests say about slots under hotplugd: in the words of `hpctl --json`."""
 
 import json
+import time
+
+from lab.device import driver
 
 DONE = 40       # seconds for an operation without a window, under emulation
 WINDOW = 5      # the button window of the default policy
@@ -21,9 +24,14 @@ def plug(g, kind, slot):
     """Put a card in and wait until hotplugd has brought it up; return what it lists."""
     g.plug(kind, slot)
     until_state(g, f"slot{slot}", "on")
-    found = slots(g)[f"slot{slot}"]
-    assert found["devices"] and all(device["driver"] for device in found["devices"]), found
-    return found
+    # hotplugd has done its part; loading the driver is udev's, and may take longer
+    g.wait_bound(slot, driver(kind), DONE)
+    deadline = time.monotonic() + DONE
+    while True:
+        found = slots(g)[f"slot{slot}"]
+        if found["devices"] and all(device["driver"] for device in found["devices"]):
+            return found
+        assert time.monotonic() < deadline, found
 
 
 def ejected(g, card, slot, timeout=DONE):

@@ -192,6 +192,8 @@ def test_a_drive_is_ejected_and_the_next_one_comes_up(flat, shim, drive):
     eject(flat, shim, drive)
     done, = shim.events("COMMIT", VALUE=0)
     assert done["ERRNO"] == 0 and not has(done, "OCCUPIED")
+    while has(shim.event("PRESENCE"), "PRESENT"):       # until it is told that the first is gone
+        pass
     shim.skip()
     flat.plug("nvme", 3)
     found = shim.event("PRESENCE")
