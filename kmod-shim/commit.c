@@ -42,7 +42,9 @@ static int hps_commit_remove(struct hps_slot *slot)
 	if (!bus)
 		return -ENODEV;
 	hps_slot_status(slot, &level);
-	present = level.status & HPSHIM_STATUS_PRESENT;
+	/* A card without a link is out of reach as well. */
+	present = level.status & HPSHIM_STATUS_PRESENT &&
+		  (level.status & HPSHIM_STATUS_LINK || !(slot->caps & HPSHIM_CAP_LINK));
 	if (!present)
 		hps_slot_disconnect(slot);
 
@@ -107,6 +109,8 @@ static int hps_commit_run(const char *address, bool check, u32 generation, bool 
 	pci_unlock_rescan_remove();
 
 	hps_event_send(slot, &done);
+	if (!done.error && !rescan)
+		hps_card_removed(slot);
 	hps_slot_put(slot);
 	return done.error;
 }

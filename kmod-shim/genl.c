@@ -59,7 +59,7 @@ static const struct nla_policy hps_inject_policy[] = {
 	[HPSHIM_A_SLOT] = NLA_POLICY_MIN(NLA_U32, 1),
 	[HPSHIM_A_GENERATION] = { .type = NLA_U32 },
 	[HPSHIM_A_INJECT] = NLA_POLICY_RANGE(NLA_U32, HPSHIM_INJECT_BUTTON,
-					     HPSHIM_INJECT_LINK_UP),
+					     HPSHIM_INJECT_CARD_CHANGED),
 	[HPSHIM_A_COUNT] = NLA_POLICY_FULL_RANGE(NLA_U32, &hps_count_range),
 	[HPSHIM_A_INTERVAL_US] = NLA_POLICY_FULL_RANGE(NLA_U32, &hps_interval_range),
 };

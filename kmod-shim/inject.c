@@ -78,6 +78,18 @@ bool hps_inject_loses_command(struct hps_slot *slot)
 	return loses;
 }
 
+/* Is the card to be another one when the machine wakes up? */
+void hps_inject_card(struct hps_slot *slot, u64 *serial)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&slot->forced.lock, flags);
+	if (slot->forced.card_changed)
+		*serial = ~*serial;
+	slot->forced.card_changed = false;
+	spin_unlock_irqrestore(&slot->forced.lock, flags);
+}
+
 static void hps_inject_once(struct hps_slot *slot, u32 what)
 {
 	switch (what) {
@@ -99,6 +111,11 @@ static void hps_inject_once(struct hps_slot *slot, u32 what)
 	case HPSHIM_INJECT_COMMAND_TIMEOUT:
 		spin_lock_irq(&slot->forced.lock);
 		slot->forced.timeouts++;
+		spin_unlock_irq(&slot->forced.lock);
+		break;
+	case HPSHIM_INJECT_CARD_CHANGED:
+		spin_lock_irq(&slot->forced.lock);
+		slot->forced.card_changed = true;
 		spin_unlock_irq(&slot->forced.lock);
 		break;
 	case HPSHIM_INJECT_PRESENCE_LOST:

@@ -33,6 +33,7 @@ MODULE_PARM_DESC(request_timeout, "Seconds that a write to a slot's power file w
  * @node: in the list of places
  * @slot: the slot that is there now
  * @used: registered with the core
+ * @reserved: and that only to keep a native driver off, see hps_legacy_reserve()
  * @domain: of the port
  * @bus: of the port
  * @devfn: of the port
@@ -44,6 +45,7 @@ struct hps_legacy {
 	struct list_head node;
 	struct hps_slot __rcu *slot;
 	bool used;
+	bool reserved;
 	int domain;
 	u8 bus;
 	u8 devfn;
@@ -51,7 +53,7 @@ struct hps_legacy {
 };
 
 static LIST_HEAD(hps_legacy_places);
-static DEFINE_MUTEX(hps_legacy_mutex);	/* the list and @used */
+static DEFINE_MUTEX(hps_legacy_mutex);	/* the list, @used and @reserved */
 
 /**
  * struct hps_request - a write that waits; lives on the writer's stack
@@ -325,16 +327,17 @@ static int hps_legacy_reset(struct hotplug_slot *hotplug, bool probe)
 	return error;
 }
 
-static struct hps_legacy *hps_legacy_place(struct hps_slot *slot)
+/* The place of @device below @port, new or as it was, that nobody uses. */
+static struct hps_legacy *hps_legacy_place(struct pci_dev *port, u8 device)
 {
-	struct pci_dev *port = slot->port;
 	struct hps_legacy *legacy;
 
 	lockdep_assert_held(&hps_legacy_mutex);
 	list_for_each_entry(legacy, &hps_legacy_places, node)
-		if (!legacy->used && legacy->domain == pci_domain_nr(port->bus) &&
+		if ((!legacy->used || legacy->reserved) &&
+		    legacy->domain == pci_domain_nr(port->bus) &&
 		    legacy->bus == port->bus->number && legacy->devfn == port->devfn &&
-		    legacy->device == slot->device)
+		    legacy->device == device)
 			return legacy;
 
 	legacy = kzalloc(sizeof(*legacy), GFP_KERNEL);
@@ -343,9 +346,80 @@ static struct hps_legacy *hps_legacy_place(struct hps_slot *slot)
 	legacy->domain = pci_domain_nr(port->bus);
 	legacy->bus = port->bus->number;
 	legacy->devfn = port->devfn;
-	legacy->device = slot->device;
+	legacy->device = device;
 	list_add_tail(&legacy->node, &hps_legacy_places);
 	return legacy;
+}
+
+/* Registers a place with the core, which may take another name if @name is used. */
+static int hps_legacy_register(struct hps_legacy *legacy, struct pci_bus *bus, const char *name)
+{
+	int error;
+
+	legacy->hotplug.ops = &legacy->ops;
+	error = pci_hp_initialize(&legacy->hotplug, bus,
+				  legacy->device == HPS_DEVICE_ALL ? PCI_SLOT_ALL_DEVICES :
+								     legacy->device, name);
+	if (!error)
+		return 0;
+	mutex_lock(&hps_legacy_mutex);
+	legacy->used = false;
+	legacy->reserved = false;
+	mutex_unlock(&hps_legacy_mutex);
+	return error;
+}
+
+/*
+ * Keeps the native driver away from the slot of @port, which has just appeared:
+ * its probe() finds the slot taken and gives up before it asks for an interrupt,
+ * and the driver core offers the port to us. Ends with hps_legacy_init_slot(),
+ * by which the place becomes that slot's, or with hps_legacy_unreserve().
+ */
+int hps_legacy_reserve(struct pci_dev *port, const char *name)
+{
+	struct hps_legacy *legacy;
+	int error;
+
+	mutex_lock(&hps_legacy_mutex);
+	legacy = hps_legacy_place(port, HPS_DEVICE_ALL);
+	error = !legacy ? -ENOMEM : legacy->used ? -EBUSY : 0;
+	if (!error)
+		legacy->used = true;
+	mutex_unlock(&hps_legacy_mutex);
+	if (error)
+		return error;
+
+	legacy->ops = (struct hotplug_slot_ops){ };
+	error = hps_legacy_register(legacy, port->subordinate, name);
+	if (error)
+		return error;
+	mutex_lock(&hps_legacy_mutex);
+	legacy->reserved = true;
+	mutex_unlock(&hps_legacy_mutex);
+	return 0;
+}
+
+/* Makes way for the native driver, if @port is reserved. */
+void hps_legacy_unreserve(struct pci_dev *port)
+{
+	struct hps_legacy *legacy, *found = NULL;
+
+	mutex_lock(&hps_legacy_mutex);
+	list_for_each_entry(legacy, &hps_legacy_places, node) {
+		if (legacy->reserved && legacy->domain == pci_domain_nr(port->bus) &&
+		    legacy->bus == port->bus->number && legacy->devfn == port->devfn) {
+			legacy->reserved = false;
+			found = legacy;
+			break;
+		}
+	}
+	mutex_unlock(&hps_legacy_mutex);
+	if (!found)
+		return;
+	pci_hp_destroy(&found->hotplug);
+	mutex_lock(&hps_legacy_mutex);
+	found->used = false;
+	mutex_unlock(&hps_legacy_mutex);
 }
 
 /*
@@ -355,12 +429,16 @@ static struct hps_legacy *hps_legacy_place(struct hps_slot *slot)
 int hps_legacy_init_slot(struct hps_slot *slot, struct pci_bus *bus, const char *name)
 {
 	struct hps_legacy *legacy;
+	bool reserved = false;
 	int error;
 
 	mutex_lock(&hps_legacy_mutex);
-	legacy = hps_legacy_place(slot);
-	if (legacy)
+	legacy = hps_legacy_place(slot->port, slot->device);
+	if (legacy) {
+		reserved = legacy->reserved;
+		legacy->reserved = false;
 		legacy->used = true;
+	}
 	mutex_unlock(&hps_legacy_mutex);
 	if (!legacy)
 		return -ENOMEM;
@@ -379,20 +457,14 @@ int hps_legacy_init_slot(struct hps_slot *slot, struct pci_bus *bus, const char 
 	}
 	if (slot->ops->reset)
 		legacy->ops.reset_slot = hps_legacy_reset;
-	legacy->hotplug.ops = &legacy->ops;
 
 	slot->legacy = legacy;
 	rcu_assign_pointer(legacy->slot, slot);
-	error = pci_hp_initialize(&legacy->hotplug, bus,
-				  slot->device == HPS_DEVICE_ALL ? PCI_SLOT_ALL_DEVICES :
-								     slot->device, name);
+	error = reserved ? 0 : hps_legacy_register(legacy, bus, name);
 	if (error) {
 		pci_err(slot->port, "hotplug core does not take the slot (%d)\n", error);
 		RCU_INIT_POINTER(legacy->slot, NULL);
 		slot->legacy = NULL;
-		mutex_lock(&hps_legacy_mutex);
-		legacy->used = false;
-		mutex_unlock(&hps_legacy_mutex);
 		return error;
 	}
 	strscpy(slot->name, hotplug_slot_name(&legacy->hotplug), sizeof(slot->name));

@@ -7,10 +7,11 @@
  * has no policy, and outside of the commit attributes it takes no global lock,
  * so that no event can wait for somebody who waits for the event.
  *
- *	pcie.c, pcie-power.c	PCIe ports: driver and interrupts, commands
- *	shpc.c, shpc-power.c	the same for bridges with an SHPC
+ *	pcie.c, -power.c, -pm.c	PCIe ports: driver and interrupts, commands, sleep
+ *	shpc.c, -power.c, -pm.c	the same for bridges with an SHPC
  *	slot.c, op.c		slots, and operations on them
  *	event.c, genl.c		what the controller hears and says
+ *	card.c			whether a card was changed during sleep
  *	controller.c, port.c	who the controller is, which ports are ours
  *	commit.c		removal and rescan of a slot's devices
  *	legacy.c		/sys/bus/pci/slots

@@ -407,6 +407,7 @@ static int hps_pcie_reset(struct hps_slot *slot)
 {
 	struct hps_pcie *pcie = to_hps_pcie(slot);
 	const u16 enables = pcie->notify & (PCI_EXP_SLTCTL_PDCE | PCI_EXP_SLTCTL_DLLSCE);
+	struct hps_level level;
 	int error, reset_error;
 
 	if (hps_op_power_busy(slot))
@@ -435,6 +436,11 @@ static int hps_pcie_reset(struct hps_slot *slot)
 		hps_pcie_write_command(pcie, enables, enables);
 	}
 	mutex_unlock(&pcie->command);
+
+	/* Who takes the card out meanwhile is not to be overlooked. */
+	hps_slot_status(slot, &level);
+	if (pcie->link_reporting && !(level.status & HPSHIM_STATUS_LINK))
+		hps_slot_saw(slot, BIT(HPSHIM_EVENT_LINK));
 	return reset_error;
 }
 
@@ -452,5 +458,6 @@ const struct hps_slot_ops hps_pcie_ops = {
 	.indicators = hps_pcie_indicators,
 	.interlock = hps_pcie_interlock,
 	.reset = hps_pcie_reset,
+	.recovered = hps_pcie_recovered,
 	.free = hps_pcie_free,
 };

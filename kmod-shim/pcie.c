@@ -27,12 +27,29 @@ static const struct dmi_system_id hps_inband_disabled[] = {
 	{ }
 };
 
+/* What bits of Slot Status tell, as BIT(enum hpshim_event). */
+u32 hps_pcie_told(u16 status)
+{
+	u32 saw = 0;
+
+	if (status & PCI_EXP_SLTSTA_ABP)
+		saw |= BIT(HPSHIM_EVENT_BUTTON);
+	if (status & PCI_EXP_SLTSTA_PDC)
+		saw |= BIT(HPSHIM_EVENT_PRESENCE);
+	if (status & PCI_EXP_SLTSTA_DLLSC)
+		saw |= BIT(HPSHIM_EVENT_LINK);
+	if (status & PCI_EXP_SLTSTA_MRLSC)
+		saw |= BIT(HPSHIM_EVENT_LATCH);
+	if (status & PCI_EXP_SLTSTA_PFD)
+		saw |= BIT(HPSHIM_EVENT_POWER_FAULT);
+	return saw;
+}
+
 static irqreturn_t hps_pcie_irq(int irq, void *data)
 {
 	struct hps_pcie *pcie = data;
 	struct pci_dev *port = pcie->slot.port;
 	u16 status, events = 0;
-	u32 saw = 0;
 
 	if (port->current_state == PCI_D3cold ||
 	    (pcie->irq >= 0 && !(READ_ONCE(pcie->slot_ctrl) & PCI_EXP_SLTCTL_HPIE)))
@@ -68,20 +85,8 @@ static irqreturn_t hps_pcie_irq(int irq, void *data)
 	}
 	if (READ_ONCE(pcie->resetting))
 		events &= ~HPS_PCIE_FLAPS;
-	if (port->ignore_hotplug)
-		return IRQ_HANDLED;
-
-	if (events & PCI_EXP_SLTSTA_ABP)
-		saw |= BIT(HPSHIM_EVENT_BUTTON);
-	if (events & PCI_EXP_SLTSTA_PDC)
-		saw |= BIT(HPSHIM_EVENT_PRESENCE);
-	if (events & PCI_EXP_SLTSTA_DLLSC)
-		saw |= BIT(HPSHIM_EVENT_LINK);
-	if (events & PCI_EXP_SLTSTA_MRLSC)
-		saw |= BIT(HPSHIM_EVENT_LATCH);
-	if (events & PCI_EXP_SLTSTA_PFD)
-		saw |= BIT(HPSHIM_EVENT_POWER_FAULT);
-	hps_slot_saw(&pcie->slot, saw);
+	if (!port->ignore_hotplug)
+		hps_slot_saw(&pcie->slot, hps_pcie_told(events));
 	return IRQ_HANDLED;
 }
 
@@ -168,6 +173,15 @@ static bool hps_pcie_start(struct hps_pcie *pcie)
 	       hps_port_was_native(port);
 }
 
+/* The slot's number, by which it goes in /sys/bus/pci/slots. */
+static void hps_pcie_number(struct pci_dev *port, char *name, size_t size)
+{
+	u32 slot_cap;
+
+	pcie_capability_read_dword(port, PCI_EXP_SLTCAP, &slot_cap);
+	snprintf(name, size, "%u", (u32)FIELD_GET(PCI_EXP_SLTCAP_PSN, slot_cap));
+}
+
 static int hps_pcie_probe(struct pcie_device *service)
 {
 	struct pci_dev *port = service->port;
@@ -185,17 +199,20 @@ static int hps_pcie_probe(struct pcie_device *service)
 		return -ENOMEM;
 	hps_slot_init(&pcie->slot, &hps_pcie_ops, port, HPS_DEVICE_ALL);
 	pcie->service = service;
+	INIT_WORK(&pcie->restore_work, hps_pcie_restore_work);
 	pcie->irq = service->irq;
 	mutex_init(&pcie->command);
 	init_waitqueue_head(&pcie->queue);
 	INIT_DELAYED_WORK(&pcie->poll_work, hps_pcie_poll_status);
 	hps_pcie_identify(pcie);
 
-	/* No runtime suspend of a port that we own. */
+	/*
+	 * A port that we own stays awake, and so do those above it: its registers can
+	 * be read at any time, and it needs no runtime PM callbacks.
+	 */
 	pm_runtime_get_sync(&port->dev);
 
-	snprintf(pcie->slot.name, sizeof(pcie->slot.name), "%u",
-		 (u32)FIELD_GET(PCI_EXP_SLTCAP_PSN, pcie->slot_cap));
+	hps_pcie_number(port, pcie->slot.name, sizeof(pcie->slot.name));
 	error = hps_legacy_init_slot(&pcie->slot, port->subordinate,
 				     hps_port_slot_name(port, HPS_DEVICE_ALL, pcie->slot.name));
 	if (error)
@@ -239,6 +256,7 @@ err_legacy:
 err_put:
 	pm_runtime_put(&port->dev);
 	hps_slot_del(&pcie->slot);
+	hps_port_declined(port);
 	return error;
 }
 
@@ -271,46 +289,6 @@ static void hps_pcie_remove(struct pcie_device *service)
 	hps_slot_del(&pcie->slot);
 }
 
-/* Mask what fires when the link goes down on the way to sleep. */
-static int hps_pcie_suspend(struct pcie_device *service)
-{
-	struct hps_pcie *pcie = service->priv_data;
-
-	if (!pcie)
-		return 0;
-	mutex_lock(&pcie->command);
-	hps_pcie_write_command(pcie, 0, PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_DLLSCE);
-	hps_pcie_wait_command(pcie);
-	mutex_unlock(&pcie->command);
-	return 0;
-}
-
-static int hps_pcie_resume_noirq(struct pcie_device *service)
-{
-	struct hps_pcie *pcie = service->priv_data;
-
-	if (!pcie)
-		return 0;
-	/* The core has restored Slot Control: that was a command. */
-	pcie->started = jiffies;
-	WRITE_ONCE(pcie->busy, !(pcie->slot_cap & PCI_EXP_SLTCAP_NCCS));
-	pcie_capability_write_word(service->port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS);
-	return 0;
-}
-
-static int hps_pcie_resume(struct pcie_device *service)
-{
-	struct hps_pcie *pcie = service->priv_data;
-
-	if (!pcie)
-		return 0;
-	mutex_lock(&pcie->command);
-	hps_pcie_write_command(pcie, pcie->notify, HPS_PCIE_NOTIFY);
-	mutex_unlock(&pcie->command);
-	hps_slot_saw(&pcie->slot, BIT(HPSHIM_EVENT_RESUME));
-	return 0;
-}
-
 static struct pcie_port_service_driver hps_pcie_driver = {
 	.name = "hpshim",
 	.port_type = PCIE_ANY_PORT,
@@ -320,6 +298,7 @@ static struct pcie_port_service_driver hps_pcie_driver = {
 	.suspend = hps_pcie_suspend,
 	.resume_noirq = hps_pcie_resume_noirq,
 	.resume = hps_pcie_resume,
+	.slot_reset = hps_pcie_slot_reset,
 	.driver.owner = THIS_MODULE,
 };
 
@@ -364,12 +343,58 @@ void hps_pcie_quiet_native(struct device *service)
 		synchronize_irq(pcie->irq);
 }
 
+static void hps_pcie_appeared(struct pci_dev *port)
+{
+	char name[HPSHIM_NAME_MAX];
+
+	if (!port->subordinate || !hps_port_claim_new(port))
+		return;
+	hps_pcie_number(port, name, sizeof(name));
+	if (hps_legacy_reserve(port, name))
+		hps_port_lost(port);
+}
+
+/*
+ * Services of ports that come and go, with the rescan lock and the port's
+ * device_lock held. A new one is seen here before any driver is.
+ */
+static int hps_pcie_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct device *dev = data;
+	struct pci_dev *port;
+
+	if (!dev->parent || !dev_is_pci(dev->parent))
+		return NOTIFY_DONE;
+	port = to_pci_dev(dev->parent);
+	if (!hps_service_check(dev, port))
+		return NOTIFY_DONE;
+	if (action == BUS_NOTIFY_ADD_DEVICE) {
+		hps_pcie_appeared(port);
+	} else if (action == BUS_NOTIFY_REMOVED_DEVICE) {
+		hps_legacy_unreserve(port);
+		hps_port_lost(port);
+	}
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block hps_pcie_notifier = {
+	.notifier_call = hps_pcie_notify,
+};
+
 int hps_pcie_register(void)
 {
-	return pcie_port_service_register(&hps_pcie_driver);
+	int error = pcie_port_service_register(&hps_pcie_driver);
+
+	if (error)
+		return error;
+	error = bus_register_notifier(hps_pcie_driver.driver.bus, &hps_pcie_notifier);
+	if (error)
+		pcie_port_service_unregister(&hps_pcie_driver);
+	return error;
 }
 
 void hps_pcie_unregister(void)
 {
+	bus_unregister_notifier(hps_pcie_driver.driver.bus, &hps_pcie_notifier);
 	pcie_port_service_unregister(&hps_pcie_driver);
 }

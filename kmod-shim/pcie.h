@@ -40,6 +40,7 @@
  * @fault: power fault latched until next power-on
  * @resetting: link and presence changes are our own doing
  * @poll_work: reads the status when there is no interrupt
+ * @restore_work: puts Slot Control right after error recovery
  */
 struct hps_pcie {
 	struct hps_slot slot;
@@ -60,6 +61,7 @@ struct hps_pcie {
 	bool fault;
 	bool resetting;
 	struct delayed_work poll_work;
+	struct work_struct restore_work;
 };
 
 static inline struct hps_pcie *to_hps_pcie(struct hps_slot *slot)
@@ -67,10 +69,21 @@ static inline struct hps_pcie *to_hps_pcie(struct hps_slot *slot)
 	return container_of(slot, struct hps_pcie, slot);
 }
 
+/* pcie.c */
+u32 hps_pcie_told(u16 status);
+
 /* pcie-power.c */
 extern const struct hps_slot_ops hps_pcie_ops;
 int hps_pcie_read(struct hps_pcie *pcie, int reg, u16 *value);
 int hps_pcie_write_command(struct hps_pcie *pcie, u16 value, u16 mask);
 void hps_pcie_wait_command(struct hps_pcie *pcie);
+
+/* pcie-pm.c */
+int hps_pcie_suspend(struct pcie_device *service);
+int hps_pcie_resume_noirq(struct pcie_device *service);
+int hps_pcie_resume(struct pcie_device *service);
+int hps_pcie_slot_reset(struct pcie_device *service);
+void hps_pcie_restore_work(struct work_struct *work);
+bool hps_pcie_recovered(struct hps_slot *slot);
 
 #endif /* _HPSHIM_PCIE_H */

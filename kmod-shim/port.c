@@ -72,6 +72,9 @@ struct hps_port {
 	struct pci_slot *held[HPS_PORT_DEVICES];
 };
 
+static void hps_port_work(struct work_struct *work);
+static void hps_port_kick(struct hps_port *port);
+
 static LIST_HEAD(hps_ports);
 static DEFINE_SPINLOCK(hps_ports_lock);	/* the list and all members but @held */
 
@@ -135,6 +138,67 @@ static void hps_port_free(struct hps_port *port)
 	kfree(port);
 }
 
+static struct hps_port *hps_port_new(struct pci_dev *pdev)
+{
+	struct hps_port *port = kzalloc(sizeof(*port), GFP_KERNEL_ACCOUNT);
+
+	if (!port)
+		return NULL;
+	port->pdev = pci_dev_get(pdev);
+	INIT_LIST_HEAD(&port->ops);
+	INIT_WORK(&port->work, hps_port_work);
+	return port;
+}
+
+/*
+ * A port that has just appeared below one of ours is ours from the start, and its
+ * native driver never gets to it. Called by the notifiers of the buses, before
+ * any driver is asked. Returns whether it is; then hps_port_lost() or probe()
+ * follows, or hps_port_declined().
+ */
+bool hps_port_claim_new(struct pci_dev *pdev)
+{
+	struct pci_dev *above = pci_upstream_bridge(pdev);
+	struct hps_port *port;
+
+	while (above && !hps_port_claimed(above))
+		above = pci_upstream_bridge(above);
+	if (!above)
+		return false;
+	port = hps_port_new(pdev);
+	if (!port)
+		return false;
+	port->claimed = true;
+	spin_lock(&hps_ports_lock);
+	if (!hps_port_find(pdev)) {
+		list_add_tail(&port->node, &hps_ports);
+		port = NULL;
+	}
+	spin_unlock(&hps_ports_lock);
+	if (port)
+		hps_port_free(port);
+	/* Only now: who gives everything back after this finds it in the list. */
+	if (hps_controller_expected())
+		return true;
+	hps_port_lost(pdev);
+	return false;
+}
+
+/* Our probe() did not take what the native driver was kept from: that one is to try. */
+void hps_port_declined(struct pci_dev *pdev)
+{
+	struct hps_port *port;
+
+	spin_lock(&hps_ports_lock);
+	port = hps_port_find(pdev);
+	/* An adoption that runs sees to it by itself. */
+	if (port && !port->running) {
+		port->give_back = HPS_GIVE_BACK;
+		hps_port_kick(port);
+	}
+	spin_unlock(&hps_ports_lock);
+}
+
 /* Our driver has let go of @pdev, for whatever reason. Called by remove(). */
 void hps_port_lost(struct pci_dev *pdev)
 {
@@ -154,40 +218,12 @@ void hps_port_lost(struct pci_dev *pdev)
 		hps_port_free(port);
 }
 
-static int hps_port_match_bus(struct device *dev, void *data)
-{
-	/* pcibus_class is not exported; its name is ABI. */
-	return dev->class && !strcmp(dev->class->name, "pci_bus");
-}
-
-/*
- * Secondary bus of a bridge, with a reference to its device, or NULL. Unlike
- * pdev->subordinate this is safe at any time; the bus may be an empty one that
- * was just removed.
- */
-struct pci_bus *hps_port_bus(struct pci_dev *pdev)
-{
-	struct device *dev = device_find_child(&pdev->dev, NULL, hps_port_match_bus);
-
-	return dev ? to_pci_bus(dev) : NULL;
-}
-
 static void hps_port_set(struct hps_port *port, bool claimed, bool native)
 {
 	spin_lock(&hps_ports_lock);
 	port->claimed = claimed;
 	port->native = native;
 	spin_unlock(&hps_ports_lock);
-}
-
-/* The device that a driver binds to: hotplug service of a port, or bridge with SHPC. */
-static struct device *hps_port_device(struct pci_dev *pdev)
-{
-	struct device *dev = hps_pcie_service(pdev);
-
-	if (!dev && hps_shpc_capable(pdev))
-		dev = get_device(&pdev->dev);
-	return dev;
 }
 
 static bool hps_port_is_shpc(struct hps_port *port, struct device *dev)
@@ -259,6 +295,15 @@ static void hps_port_let_slots_go(struct hps_port *port)
 			pci_destroy_slot(held[i]);
 }
 
+/* Nothing of ours keeps the native driver off any more. */
+static void hps_port_make_way(struct hps_port *port, struct device *dev)
+{
+	if (hps_port_is_shpc(port, dev))
+		hps_shpc_unreserve(port->pdev);
+	else
+		hps_legacy_unreserve(port->pdev);
+}
+
 static int hps_port_adopt(struct hps_port *port)
 {
 	struct device *dev = hps_port_device(port->pdev);
@@ -283,6 +328,7 @@ static int hps_port_adopt(struct hps_port *port)
 	if (error) {
 		pci_err(port->pdev, "cannot adopt (%d)\n", error);
 		hps_port_set(port, false, false);
+		hps_port_make_way(port, dev);
 		restored = device_attach(dev);
 		if (restored < 0)
 			pci_err(port->pdev, "native driver does not take it (%d)\n", restored);
@@ -350,7 +396,15 @@ static int hps_port_release(struct hps_port *port, enum hps_give_back how)
 		return -ENODEV;
 	if (how == HPS_GIVE_BACK_UNLESS_OFF && hps_port_off_by_request(port)) {
 		pci_info(port->pdev, "kept, because its slot was switched off\n");
-	} else if (hps_port_owns(port, dev)) {
+		goto put;
+	}
+	/*
+	 * A new port may be ours without being bound yet. Its probe() is bound when
+	 * it looks whether it may; so it sees this, or is seen below.
+	 */
+	hps_port_set(port, false, false);
+	hps_port_make_way(port, dev);
+	if (hps_port_owns(port, dev)) {
 		hps_port_normalise(port);
 		mutex_lock(&hps_port_return_mutex);
 		device_release_driver(dev);
@@ -359,7 +413,10 @@ static int hps_port_release(struct hps_port *port, enum hps_give_back how)
 		if (error <= 0)
 			pci_warn(port->pdev, "native driver does not take it (%d)\n", error);
 		error = min(error, 0);
+	} else if (!hps_port_native(port, dev)) {
+		error = min(device_attach(dev), 0);
 	}
+put:
 	put_device(dev);
 	return error;
 }
@@ -442,10 +499,11 @@ static int hps_port_queue_op(struct pci_dev *pdev, u8 cmd, u64 cookie, bool has_
 	struct hps_port_op *op;
 
 	op = kzalloc(sizeof(*op), GFP_KERNEL_ACCOUNT);
-	fresh = kzalloc(sizeof(*fresh), GFP_KERNEL_ACCOUNT);
+	fresh = hps_port_new(pdev);
 	if (!op || !fresh) {
 		kfree(op);
-		kfree(fresh);
+		if (fresh)
+			hps_port_free(fresh);
 		return -ENOMEM;
 	}
 	op->cmd = cmd;
@@ -457,27 +515,14 @@ static int hps_port_queue_op(struct pci_dev *pdev, u8 cmd, u64 cookie, bool has_
 	if (!port) {
 		port = fresh;
 		fresh = NULL;
-		port->pdev = pci_dev_get(pdev);
-		INIT_LIST_HEAD(&port->ops);
-		INIT_WORK(&port->work, hps_port_work);
 		list_add_tail(&port->node, &hps_ports);
 	}
 	list_add_tail(&op->node, &port->ops);
 	hps_port_kick(port);
 	spin_unlock(&hps_ports_lock);
-	kfree(fresh);
+	if (fresh)
+		hps_port_free(fresh);
 	return 0;
-}
-
-static struct pci_dev *hps_port_parse(const char *address)
-{
-	unsigned int domain, bus, device, function;
-	char rest;
-
-	if (sscanf(address, "%x:%x:%x.%x%c", &domain, &bus, &device, &function, &rest) != 4 ||
-	    bus > 0xff || device > 0x1f || function > 7)
-		return NULL;
-	return pci_get_domain_bus_and_slot(domain, bus, PCI_DEVFN(device, function));
 }
 
 /* Accepts an adoption or release, which ends with OP_DONE. */

@@ -16,12 +16,18 @@ int hps_port_queue(const char *address, u8 cmd, u64 cookie, bool has_cookie,
 		   struct netlink_ext_ack *extack);
 void hps_port_release_all(bool all);
 void hps_port_give_back(struct pci_dev *pdev);
+bool hps_port_claim_new(struct pci_dev *pdev);
+void hps_port_declined(struct pci_dev *pdev);
 bool hps_port_claimed(struct pci_dev *pdev);
 bool hps_port_was_native(struct pci_dev *pdev);
 void hps_port_lost(struct pci_dev *pdev);
-struct pci_bus *hps_port_bus(struct pci_dev *pdev);
 const char *hps_port_slot_name(struct pci_dev *pdev, u8 device, const char *name);
 void hps_port_exit(void);
+
+/* port-device.c */
+struct pci_bus *hps_port_bus(struct pci_dev *pdev);
+struct device *hps_port_device(struct pci_dev *pdev);
+struct pci_dev *hps_port_parse(const char *address);
 
 /* pcie.c */
 int hps_pcie_register(void);
@@ -39,6 +45,7 @@ u32 hps_shpc_slot_config(struct pci_dev *bridge);
 int hps_shpc_slot_number(u32 config, int index);
 int hps_shpc_attach(struct pci_dev *bridge);
 bool hps_shpc_owns(struct pci_dev *bridge);
+void hps_shpc_unreserve(struct pci_dev *bridge);
 
 /* controller.c */
 int hps_controller_init(void);

@@ -102,7 +102,7 @@ static int hps_shpc_result(struct hps_shpc *shpc, const char **report)
 }
 
 /* One command for @target (0: the bus, n + 1: slot n), from start to completion. */
-static int hps_shpc_command(struct hps_shpc_slot *slot, u8 target, u8 code, const char **report)
+int hps_shpc_command(struct hps_shpc_slot *slot, u8 target, u8 code, const char **report)
 {
 	struct hps_shpc *shpc = slot->shpc;
 	int error;
@@ -118,7 +118,7 @@ static int hps_shpc_command(struct hps_shpc_slot *slot, u8 target, u8 code, cons
 		goto unlock;
 	}
 	writew(target << 8 | code, shpc->regs + SHPC_COMMAND);
-	if (!hps_shpc_wait_idle(shpc, shpc->irq >= 0) ||
+	if (!hps_shpc_wait_idle(shpc, shpc->irq >= 0 && !shpc->asleep) ||
 	    hps_inject_loses_command(&slot->slot)) {
 		pci_info(shpc->bridge, "Slot(%s): no completion of command %#04x\n",
 			 slot->slot.name, code);
@@ -245,6 +245,20 @@ static int hps_shpc_set_speed(struct hps_shpc_slot *slot, u8 speed, const char *
 		shpc->bridge->subordinate->cur_bus_speed = hps_shpc_current_speed(shpc);
 	mutex_unlock(&shpc->command);
 	return 0;
+}
+
+/* After sleep, with nothing on the bus yet: the bus at the speed that it had. */
+void hps_shpc_restore_speed(struct hps_shpc *shpc, u16 saved)
+{
+	u16 mask = shpc->interface == 2 ? 0xf : 0x7;
+	u16 now = readw(shpc->regs + SHPC_BUS_CONFIG);
+	const char *ignored;
+
+	saved &= mask;
+	if (!shpc->slots || PCI_POSSIBLE_ERROR(now) || (now & mask) == saved ||
+	    saved >= ARRAY_SIZE(hps_shpc_speeds))
+		return;
+	hps_shpc_set_speed(shpc->slot[0], hps_shpc_speeds[saved], &ignored);
 }
 
 static int hps_shpc_match_other(struct device *dev, void *data)

@@ -163,8 +163,8 @@ static void hps_shpc_poll(struct work_struct *work)
 	queue_delayed_work(hps_event_wq, &shpc->poll_work, HPS_POLL_NEXT);
 }
 
-/* Masks everything and forgets what was seen. */
-static void hps_shpc_mask(struct hps_shpc *shpc)
+/* Masks everything and forgets what was seen. The caller holds shpc->lock or is alone. */
+void hps_shpc_mask(struct hps_shpc *shpc)
 {
 	const u32 all = SHPC_MASK_INTERRUPTS | SHPC_MASK_SERR | SHPC_MASK_COMMAND |
 			SHPC_MASK_ARBITER;
@@ -176,7 +176,7 @@ static void hps_shpc_mask(struct hps_shpc *shpc)
 						SHPC_SLOT_SAW);
 }
 
-static void hps_shpc_unmask(struct hps_shpc *shpc)
+void hps_shpc_unmask(struct hps_shpc *shpc)
 {
 	int i;
 
@@ -316,13 +316,13 @@ static int hps_shpc_request_irq(struct hps_shpc *shpc)
 	return irq;
 }
 
-static int hps_shpc_probe(struct pci_dev *bridge, const struct pci_device_id *id)
+static int hps_shpc_start(struct pci_dev *bridge)
 {
 	struct hps_shpc *shpc;
 	int error, i;
 	u32 config;
 
-	if (!hps_port_claimed(bridge) || !hps_shpc_capable(bridge) || !bridge->subordinate)
+	if (!hps_shpc_capable(bridge) || !bridge->subordinate)
 		return -ENODEV;
 	if (acpi_get_hp_hw_control_from_firmware(bridge))
 		return -ENODEV;
@@ -377,6 +377,20 @@ err_stop:
 	return error;
 }
 
+static int hps_shpc_probe(struct pci_dev *bridge, const struct pci_device_id *id)
+{
+	int error;
+
+	if (!hps_port_claimed(bridge))
+		return -ENODEV;
+	/* From here on the native driver may be bound by hand, or by us. */
+	hps_override_clear(bridge);
+	error = hps_shpc_start(bridge);
+	if (error)
+		hps_port_declined(bridge);
+	return error;
+}
+
 /* Called when the bridge goes away, when we release it, and when it is unbound by hand. */
 static void hps_shpc_remove(struct pci_dev *bridge)
 {
@@ -399,6 +413,7 @@ static struct pci_driver hps_shpc_driver = {
 	.remove = hps_shpc_remove,
 	.groups = hps_commit_groups,
 	.driver_managed_dma = true,
+	.driver.pm = &hps_shpc_pm_ops,
 };
 
 /* Binds our driver to a claimed bridge that has none. */
@@ -412,12 +427,45 @@ bool hps_shpc_owns(struct pci_dev *bridge)
 	return READ_ONCE(bridge->dev.driver) == &hps_shpc_driver.driver;
 }
 
+/* The native driver may have @bridge, which was kept for us and is without a driver. */
+void hps_shpc_unreserve(struct pci_dev *bridge)
+{
+	device_lock(&bridge->dev);
+	hps_override_clear(bridge);
+	device_unlock(&bridge->dev);
+}
+
+/* Devices that come and go, with the rescan lock held; no driver has seen a new one. */
+static int hps_shpc_notify(struct notifier_block *nb, unsigned long action, void *data)
+{
+	struct pci_dev *bridge = to_pci_dev(data);
+
+	if (action == BUS_NOTIFY_REMOVED_DEVICE)
+		hps_port_lost(bridge);
+	else if (action == BUS_NOTIFY_ADD_DEVICE && hps_shpc_capable(bridge) &&
+		 hps_port_claim_new(bridge) && hps_override_set(bridge))
+		hps_port_lost(bridge);
+	return NOTIFY_DONE;
+}
+
+static struct notifier_block hps_shpc_notifier = {
+	.notifier_call = hps_shpc_notify,
+};
+
 int hps_shpc_register(void)
 {
-	return pci_register_driver(&hps_shpc_driver);
+	int error = pci_register_driver(&hps_shpc_driver);
+
+	if (error)
+		return error;
+	error = bus_register_notifier(&pci_bus_type, &hps_shpc_notifier);
+	if (error)
+		pci_unregister_driver(&hps_shpc_driver);
+	return error;
 }
 
 void hps_shpc_unregister(void)
 {
+	bus_unregister_notifier(&pci_bus_type, &hps_shpc_notifier);
 	pci_unregister_driver(&hps_shpc_driver);
 }

@@ -105,6 +105,8 @@
  * @queue: woken by command completion
  * @poll_work: looks at the registers when there is no interrupt
  * @errata: saved register of a bridge that needs it
+ * @asleep: interrupts are off: commands are polled
+ * @saved_bus: bus configuration when the machine went to sleep
  * @slot: by index; for the driver only, which holds them
  */
 struct hps_shpc {
@@ -124,6 +126,8 @@ struct hps_shpc {
 	wait_queue_head_t queue;
 	struct delayed_work poll_work;
 	u32 errata;
+	bool asleep;
+	u16 saved_bus;
 	struct hps_shpc_slot *slot[HPS_SHPC_SLOTS];
 };
 
@@ -134,6 +138,7 @@ struct hps_shpc {
  * @index: from 0
  * @published: has files
  * @fault: power fault latched until next power-on
+ * @saved: its register when the machine went to sleep
  */
 struct hps_shpc_slot {
 	struct hps_slot slot;
@@ -141,6 +146,7 @@ struct hps_shpc_slot {
 	u8 index;
 	bool published;
 	bool fault;
+	u32 saved;
 };
 
 static inline struct hps_shpc_slot *to_hps_shpc_slot(struct hps_slot *slot)
@@ -150,9 +156,16 @@ static inline struct hps_shpc_slot *to_hps_shpc_slot(struct hps_slot *slot)
 
 /* shpc.c */
 void hps_shpc_put(struct hps_shpc *shpc);
+void hps_shpc_mask(struct hps_shpc *shpc);
+void hps_shpc_unmask(struct hps_shpc *shpc);
 
 /* shpc-power.c */
 extern const struct hps_slot_ops hps_shpc_ops;
 void hps_shpc_learn_speeds(struct hps_shpc *shpc);
+void hps_shpc_restore_speed(struct hps_shpc *shpc, u16 saved);
+int hps_shpc_command(struct hps_shpc_slot *slot, u8 target, u8 code, const char **report);
+
+/* shpc-pm.c */
+extern const struct dev_pm_ops hps_shpc_pm_ops;
 
 #endif /* _HPSHIM_SHPC_H */

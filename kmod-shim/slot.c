@@ -89,6 +89,8 @@ void hps_slot_status(struct hps_slot *slot, struct hps_level *level)
 	memset(level, 0, sizeof(*level));
 	slot->ops->level(slot, level);
 	hps_inject_status(slot, level);
+	if (READ_ONCE(slot->replaced))
+		level->status &= ~(HPSHIM_STATUS_PRESENT | HPSHIM_STATUS_LINK);
 	if (hps_slot_occupied(slot))
 		level->status |= HPSHIM_STATUS_OCCUPIED;
 	if (hps_op_power_busy(slot))
@@ -168,6 +170,11 @@ static void hps_slot_event_work(struct work_struct *work)
 	u32 pending = atomic_xchg(&slot->pending, 0);
 	u32 event;
 
+	if (pending & BIT(HPSHIM_EVENT_LINK) && slot->ops->recovered &&
+	    slot->ops->recovered(slot)) {
+		pending &= ~BIT(HPSHIM_EVENT_LINK);
+		pending |= BIT(HPSHIM_EVENT_RECOVERY);
+	}
 	if (pending & HPS_LINK_EVENTS)
 		hps_slot_check_surprise(slot);
 	if (slot->off_by_request && !hps_controller_expected())
@@ -177,6 +184,10 @@ static void hps_slot_event_work(struct work_struct *work)
 	for (event = 0; pending >> event; event++) {
 		struct hps_event message = { .event = event, .time_ns = seen };
 
+		if (event == HPSHIM_EVENT_RESUME) {
+			message.carries = HPS_CARRIES_VALUE;
+			message.value = READ_ONCE(slot->replaced);
+		}
 		if (pending & BIT(event) && event != HPSHIM_EVENT_BUTTON)
 			hps_event_send(slot, &message);
 	}

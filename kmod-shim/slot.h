@@ -61,6 +61,8 @@ struct hps_level {
  * @indicators: set indicators; HPSHIM_INDICATOR_UNKNOWN leaves one as it is.
  * @interlock: engage or disengage the electromechanical interlock; or NULL.
  * @reset: secondary bus reset without events; or NULL.
+ * @recovered: the link has changed: was that error recovery, and is it up again?
+ *	Waits until that is known. Or NULL.
  * @free: last reference is gone; free after an RCU grace period.
  *
  * All but @level return 0 or a negative errno, -ENODEV on a dead slot, and may
@@ -73,6 +75,7 @@ struct hps_slot_ops {
 	int (*indicators)(struct hps_slot *slot, u8 power, u8 attention);
 	int (*interlock)(struct hps_slot *slot, bool engage);
 	int (*reset)(struct hps_slot *slot);
+	bool (*recovered)(struct hps_slot *slot);
 	void (*free)(struct hps_slot *slot);
 };
 
@@ -82,12 +85,32 @@ struct hps_slot_ops {
  * @set: status bits that are set
  * @clear: status bits that are clear
  * @timeouts: number of commands whose completion gets lost
+ * @card_changed: the card will be another one after the next sleep
  */
 struct hps_forced {
 	spinlock_t lock;	/* see above */
 	u32 set;
 	u32 clear;
 	u32 timeouts;
+	bool card_changed;
+};
+
+/**
+ * struct hps_card - by what one card is told from another
+ * @present: there is one, which may be off
+ * @known: it could be read
+ * @id: vendor and device
+ * @class: class and revision
+ * @subsystem: vendor and device, 0 where there is none
+ * @serial: Device Serial Number, 0 where there is none
+ */
+struct hps_card {
+	bool present;
+	bool known;
+	u32 id;
+	u32 class;
+	u32 subsystem;
+	u64 serial;
 };
 
 /* Operations of a slot run in order within a lane, and beside the other lane. */
@@ -136,6 +159,9 @@ struct hps_lane {
  * @lanes: operations, protected by @lock
  * @abort: a power-off waits for the running power-on to give up
  * @off_by_request: the controller switched it off, and its card is still there
+ * @card: what was in it when the machine went to sleep
+ * @replaced: the card whose devices are there is not there any more, though
+ *	another one is
  * @legacy: our face towards the hotplug core
  * @forced: test build: what the hardware is said to show
  */
@@ -168,6 +194,8 @@ struct hps_slot {
 	bool abort;
 
 	bool off_by_request;
+	struct hps_card card;
+	bool replaced;
 	struct hps_legacy *legacy;
 #ifdef HPSHIM_TEST_BUILD
 	struct hps_forced forced;
@@ -202,12 +230,14 @@ void hps_inject_init_slot(struct hps_slot *slot);
 void hps_inject_status(struct hps_slot *slot, struct hps_level *level);
 void hps_inject_power_on(struct hps_slot *slot);
 bool hps_inject_loses_command(struct hps_slot *slot);
+void hps_inject_card(struct hps_slot *slot, u64 *serial);
 int hps_inject(struct hps_slot *slot, u32 what, u32 count, u32 interval_us);
 #else
 static inline void hps_inject_init_slot(struct hps_slot *slot) { }
 static inline void hps_inject_status(struct hps_slot *slot, struct hps_level *level) { }
 static inline void hps_inject_power_on(struct hps_slot *slot) { }
 static inline bool hps_inject_loses_command(struct hps_slot *slot) { return false; }
+static inline void hps_inject_card(struct hps_slot *slot, u64 *serial) { }
 #endif
 
 /* op.c */
@@ -217,6 +247,8 @@ int hps_op_queue(struct hps_slot *slot, u8 cmd, u32 value, u64 cookie, bool has_
 bool hps_op_power_busy(struct hps_slot *slot);
 
 /* legacy.c */
+int hps_legacy_reserve(struct pci_dev *port, const char *name);
+void hps_legacy_unreserve(struct pci_dev *port);
 int hps_legacy_init_slot(struct hps_slot *slot, struct pci_bus *bus, const char *name);
 int hps_legacy_publish(struct hps_slot *slot);
 void hps_legacy_unpublish(struct hps_slot *slot);
@@ -224,6 +256,12 @@ void hps_legacy_destroy(struct hps_slot *slot);
 int hps_legacy_answer(u64 id, int error);
 void hps_legacy_resend(void);
 void hps_legacy_exit(void);
+
+/* card.c */
+void hps_card_note(struct hps_slot *slot);
+void hps_card_check(struct hps_slot *slot);
+void hps_card_awake(struct hps_slot *slot);
+void hps_card_removed(struct hps_slot *slot);
 
 /* commit.c */
 extern const struct attribute_group *hps_commit_groups[];

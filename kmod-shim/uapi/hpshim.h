@@ -192,7 +192,8 @@ enum hpshim_indicator {
  * @HPSHIM_EVENT_COMMIT: a remove (VALUE 0) or rescan (VALUE 1) by the commit
  *	attributes ended with ERRNO.
  * @HPSHIM_EVENT_RESUME: the slot's port came back from sleep or reset; a card
- *	may have been changed (VALUE 1: it was).
+ *	may have been changed (VALUE 1: it was; then it is told as not PRESENT
+ *	until its devices are removed, and the new one with PRESENCE after that).
  * @HPSHIM_EVENT_RECOVERY: a link change that error recovery (DPC) explains.
  */
 enum hpshim_event {
@@ -224,6 +225,7 @@ enum hpshim_inject {
 	HPSHIM_INJECT_PRESENCE_FOUND = 7,
 	HPSHIM_INJECT_LINK_DOWN = 8,
 	HPSHIM_INJECT_LINK_UP = 9,
+	HPSHIM_INJECT_CARD_CHANGED = 10,	/* by the end of the next sleep */
 };
 
 #endif /* _UAPI_HPSHIM_H */

@@ -46,6 +46,77 @@ def test_ports_of_a_switch_are_adopted(switch, shim):
     assert {slots[name]["PORT"] for name in "3456"} == set(ports)
 
 
+REFUSALS = "dmesg | grep -c 'Slot already registered by another hotplug driver' || true"
+
+
+def driver(g, port):
+    return g.out(f"basename $(readlink -f /sys/bus/pci_express/devices/{port}:pcie*04/driver)").strip()
+
+
+@pytest.mark.parametrize("how", ["by hand", "commit"])
+def test_ports_that_appear_below_one_of_ours_are_ours_from_the_start(switch, shim, how):
+    """Their native driver looks at them, finds their slots taken, and goes."""
+    shim.adopt(ROOT)
+    assert set(shim.slots()) == {"1"}
+    assert commit(switch, "remove", ROOT) is None
+    shim.skip()
+    before = int(switch.out(REFUSALS))
+    if how == "by hand":
+        switch.run("echo 1 > /sys/bus/pci/rescan", timeout=60)
+    else:
+        assert commit(switch, "rescan", ROOT) is None
+    slots = shim.slots()
+    assert set(slots) == {"1", "3", "4", "5", "6"}
+    assert {event["NAME"] for event in shim.events("SLOT_ADD")} == {"1", "3", "4", "5", "6"}
+    for name in "3456":
+        assert driver(switch, slots[name]["PORT"]) == "hpshim"
+        assert switch.out(f"readlink /sys/bus/pci/slots/{name}/module").endswith("/hpshim")
+    # they never were the native driver's: it gave up at the door, once for each
+    assert int(switch.out(REFUSALS)) == before + 4
+    # and work as any other
+    waiting = writer(switch, "/sys/bus/pci/slots/5/power", "1")
+    request = shim.event("REQUEST")
+    assert request["SLOT"] == slots["5"]["SLOT"]
+    shim.call("REQUEST_ANSWER", REQUEST=request["REQUEST"], ERRNO=-16)
+    assert waiting.wait().out.strip() == "EBUSY"
+    shim.op("PORT_RELEASE", PORT=slots["5"]["PORT"])
+    assert driver(switch, slots["5"]["PORT"]) == "pciehp"
+
+
+def test_ports_that_appear_below_a_native_one_or_without_a_controller_are_left_alone(switch, shim):
+    for controlled in True, False:
+        slots, ports = adopt_all(switch, shim)
+        assert commit(switch, "remove", ROOT) is None
+        if controlled:
+            shim.op("PORT_RELEASE", PORT=ROOT)
+        else:
+            shim.call("CONTROLLER_CLEAR")
+            switch.wait_until("test $(ls /sys/bus/pci_express/drivers/hpshim | grep -c ^0000) = 0")
+        switch.run("echo 1 > /sys/bus/pci/rescan", timeout=60)
+        switch.wait_until("test -e /sys/bus/pci/slots/6/power")
+        assert {driver(switch, port) for port in downstream(switch)} == {"pciehp"}
+
+
+def test_the_controller_goes_while_ports_appear(switch, shim):
+    """Whatever comes first, no port stays without a driver."""
+    adopt_all(switch, shim)
+    for delay in 0, 0.1, 0.3:
+        client = shim if delay == 0 else Client(switch)
+        if delay:
+            client.call("CONTROLLER_SET", GRACE_MS=0)
+            client.adopt(ROOT)
+        assert commit(switch, "remove", ROOT) is None
+        rescan = switch.spawn(f"echo {ROOT} > /sys/bus/pci/drivers/hpshim/rescan")
+        # the moment is what the race is about
+        switch.run(f"sleep {delay}")
+        client.process.kill()
+        client.process.wait()
+        rescan.wait(60)
+        switch.wait_until("for d in /sys/bus/pci_express/devices/*:pcie*04; do"
+                          " test $(basename $(readlink -f $d/driver)) = pciehp || exit 1; done", 40)
+        assert len(downstream(switch)) == 4
+
+
 @pytest.mark.parametrize("how", ["by hand", "commit"])
 def test_the_switch_is_removed_under_fire(switch, shim, how):
     for _ in range(3):
