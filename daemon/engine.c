@@ -49,6 +49,11 @@ int engine_new(struct engine **ret, const struct engine_config *config)
 	return 0;
 }
 
+void engine_set_config(struct engine *e, const struct engine_config *config)
+{
+	e->config = *config;
+}
+
 static void free_jobs(struct engine_job_list *list)
 {
 	struct engine_job *j;

@@ -19,9 +19,6 @@
 #include "registry.h"
 #include "worker-link.h"
 
-/* How long a driver may take to bind before the job says that none did. */
-#define CONFIRM_USEC (5 * USEC_PER_SEC)
-
 /* A cookie names the job and the step that a command belongs to; what nobody
  * waits for has the job 0. */
 static uint64_t cookie_of(uint32_t job_id, enum job_step step)
@@ -83,18 +80,24 @@ static void on_commit_done(int error, const char *text, void *userdata)
 	run_done(run, error, error ? text : NULL);
 }
 
+/* Whether the shim's own attributes do the commit, and not the kernel's. */
+static bool commits_by_shim(struct manager *m, const struct slot *s)
+{
+	return s->backend == BACKEND_SHIM && m->settings.commit == COMMIT_BY_SHIM;
+}
+
 static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
 {
 	struct worker_request request = { 0 };
 	int r;
 
-	if (s->backend == BACKEND_SHIM) {
+	if (commits_by_shim(m, s)) {
 		request.type = WORKER_REMOVE_SHIM;
 		request.address = s->address;
 		request.generation = s->generation;
 		return worker_link_submit(m->worker, &request, on_commit_done, run);
 	}
-	/* The kernel's driver: each function by hand, then power off. */
+	/* Each function by hand; a slot that the shim has is powered off later. */
 	r = slot_refresh_devices(s);
 	if (r < 0)
 		return r;
@@ -103,10 +106,14 @@ static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
 
 	if (!functions)
 		return -ENOMEM;
+	if (s->backend == BACKEND_SHIM && s->n_functions == 0) {
+		run_done(run, 0, NULL);
+		return 0;
+	}
 	for (size_t i = 0; i < s->n_functions; i++)
 		functions[i] = s->functions[i].address;
 	request.type = WORKER_REMOVE_NATIVE;
-	request.slot = slot_kernel_name(s);
+	request.slot = s->backend == BACKEND_NATIVE ? slot_kernel_name(s) : NULL;
 	request.functions = functions;
 	request.n_functions = s->n_functions;
 	return worker_link_submit(m->worker, &request, on_commit_done, run);
@@ -116,10 +123,13 @@ static int start_rescan(struct manager *m, struct slot *s, struct job_run *run)
 {
 	struct worker_request request = { 0 };
 
-	if (s->backend == BACKEND_SHIM) {
+	if (commits_by_shim(m, s)) {
 		request.type = WORKER_RESCAN_SHIM;
 		request.address = s->address;
 		request.generation = s->generation;
+	} else if (s->backend == BACKEND_SHIM) {
+		request.type = WORKER_RESCAN_BUS;
+		request.address = s->port;
 	} else {
 		request.type = WORKER_INSERT_NATIVE;
 		request.slot = slot_kernel_name(s);
@@ -184,7 +194,7 @@ static int on_confirm_timer(sd_event_source *source, uint64_t usec, void *userda
 
 static int start_confirm(struct manager *m, struct job_run *run)
 {
-	int r = sd_event_add_time(m->event, &run->timer, CLOCK_MONOTONIC, manager_now(m) + CONFIRM_USEC, 0,
+	int r = sd_event_add_time(m->event, &run->timer, CLOCK_MONOTONIC, manager_now(m) + m->settings.driver_wait, 0,
 				  on_confirm_timer, run);
 
 	if (r >= 0)

@@ -8,6 +8,7 @@
 #include "config.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +20,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "manager.h"
+#include "manager-settings.h"
 
 static const char usage[] =
 	"hotplugd [--help | --version]\n\n"
@@ -35,12 +37,25 @@ static int block_signals(sd_event *event)
 	sigemptyset(&mask);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaddset(&mask, signals[i]);
+	sigaddset(&mask, SIGHUP); /* waits until there is a manager to reload */
 	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
 		return -errno;
 	/* Without a handler sd-event leaves the loop. */
 	for (size_t i = 0; r >= 0 && i < sizeof(signals) / sizeof(signals[0]); i++)
 		r = sd_event_add_signal(event, NULL, signals[i], NULL, NULL);
 	return r;
+}
+
+static int on_reload(sd_event_source *source, const struct signalfd_siginfo *si, void *userdata)
+{
+	uint64_t now = 0;
+
+	/* With the time that Type=notify-reload of newer systemds asks for. */
+	sd_event_now(sd_event_source_get_event(source), CLOCK_MONOTONIC, &now);
+	sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRIu64 "\nSTATUS=Reading the configuration", now);
+	manager_settings_reload(userdata);
+	sd_notify(0, "READY=1\nSTATUS=Serving");
+	return 0;
 }
 
 static void tell_ready(void)
@@ -66,6 +81,9 @@ static int run(void)
 	r = manager_new(&manager, event, tell_ready);
 	if (r < 0)
 		return r; /* logged where it failed */
+	r = sd_event_add_signal(event, NULL, SIGHUP, on_reload, manager);
+	if (r < 0)
+		log_warning("Cannot listen for SIGHUP, so the configuration cannot be read again: %s", strerror(-r));
 	r = sd_event_loop(event);
 	sd_notify(0, "STOPPING=1");
 	manager_free(manager);

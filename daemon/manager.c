@@ -18,13 +18,11 @@
 #include "config.h"
 #include "manager.h"
 #include "manager-dbus.h"
+#include "manager-settings.h"
 #include "registry.h"
 #include "slot-dbus.h"
 #include "worker-link.h"
 
-/* How long the shim keeps its slots when the daemon is gone: long enough for a
- * restart. */
-#define GRACE_MS 10000
 /* Ready means: slots adopted. If that takes longer, ready comes without. */
 #define READY_USEC (10 * USEC_PER_SEC)
 
@@ -262,13 +260,20 @@ static void on_shim_resync(const struct shim_slot *slots, size_t n, void *userda
 	registry_resync_shim(userdata, slots, n);
 }
 
+void manager_become_controller(struct manager *m)
+{
+	uint32_t grace_ms = (uint32_t)(m->settings.give_back / USEC_PER_MSEC);
+
+	if (shim_link_become_controller(m->shim, grace_ms, COOKIE_CONTROLLER) < 0)
+		log_error("Cannot ask the shim for control");
+}
+
 static void on_shim_appeared(void *userdata)
 {
 	struct manager *m = userdata;
 
 	m->shim_starting = true;
-	if (shim_link_become_controller(m->shim, GRACE_MS, COOKIE_CONTROLLER) < 0)
-		log_error("Cannot ask the shim for control");
+	manager_become_controller(m);
 }
 
 static void on_shim_lost(void *userdata)
@@ -362,11 +367,8 @@ static int start_shim(struct manager *m)
 
 static int manager_start(struct manager *m)
 {
-	struct engine_config config;
-	int r;
+	int r = engine_new(&m->engine, &m->settings.engine);
 
-	engine_config_default(&config);
-	r = engine_new(&m->engine, &config);
 	if (r >= 0)
 		r = add_timer(m, on_engine_timer, false, 0, &m->engine_timer);
 	if (r >= 0)
@@ -398,6 +400,7 @@ int manager_new(struct manager **ret, sd_event *event, manager_ready_t ready)
 		return -ENOMEM;
 	m->event = sd_event_ref(event);
 	m->on_ready = ready;
+	manager_settings_init(m);
 	TAILQ_INIT(&m->slots);
 	TAILQ_INIT(&m->departed);
 	TAILQ_INIT(&m->runs);
@@ -426,6 +429,7 @@ struct manager *manager_free(struct manager *m)
 	sd_event_source_disable_unref(m->engine_timer);
 	sd_event_source_disable_unref(m->ready_timer);
 	sd_event_unref(m->event);
+	settings_clear(&m->settings);
 	free(m);
 	return NULL;
 }

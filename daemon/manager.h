@@ -13,6 +13,7 @@
 
 #include "engine.h"
 #include "job.h"
+#include "settings.h"
 #include "slot.h"
 
 /* How the shim is. */
@@ -36,6 +37,7 @@ typedef void (*manager_ready_t)(void);
 struct manager {
 	sd_event *event;
 	sd_bus *bus;
+	struct settings settings;
 	struct engine *engine;
 	struct shim_link *shim;
 	struct udev_link *udev;
@@ -82,6 +84,10 @@ int manager_find_slot(struct manager *m, const char *text, struct slot **ret, ch
 
 /* Tells the engine how the slot is and the bus what changed. */
 void manager_slot_changed(struct manager *m, struct slot *s);
+
+/* Asks the shim for control, or as its controller to go by another
+ * GiveBackSec=. What comes of it is COOKIE_CONTROLLER's. */
+void manager_become_controller(struct manager *m);
 
 /* Tells systemd, once, when there is nothing left to wait for. */
 void manager_check_ready(struct manager *m);

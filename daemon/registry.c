@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "manager-settings.h"
 #include "registry.h"
 #include "resolve.h"
 #include "slot-dbus.h"
@@ -301,6 +302,8 @@ void registry_adopt_all(struct manager *m)
 		return;
 	}
 	for (size_t i = 0; ports[i]; i++) {
+		if (!manager_settings_adopts(m, ports[i]))
+			continue;
 		r = shim_link_adopt(m->shim, ports[i], COOKIE_ADOPT);
 		if (r < 0)
 			log_warning("Cannot ask the shim to take port %s: %s", ports[i], strerror(-r));
@@ -347,6 +350,15 @@ void registry_schedule_refresh(struct manager *m, bool list)
 	if (sd_event_source_set_time(m->refresh_timer, manager_now(m) + REFRESH_USEC) < 0 ||
 	    sd_event_source_set_enabled(m->refresh_timer, SD_EVENT_ONESHOT) < 0)
 		log_error("Cannot arm the timer for device changes");
+}
+
+void registry_reread_policy(struct manager *m)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		s->stale = true;
+	registry_schedule_refresh(m, false);
 }
 
 void registry_look(struct manager *m, struct slot *s)

@@ -18,8 +18,11 @@ void registry_remove_shim(struct manager *m, uint32_t shim_id, uint32_t generati
 /* These are all it has. */
 void registry_resync_shim(struct manager *m, const struct shim_slot *slots, size_t n);
 
-/* Asks the shim for each port that a native driver has. */
+/* Asks the shim for each port that a native driver has and Adopt= wants. */
 void registry_adopt_all(struct manager *m);
+
+/* Other defaults hold: reads policy of all slots again, soon. */
+void registry_reread_policy(struct manager *m);
 
 /* Reads stale slots again, soon; with @list also which native slots there are. */
 void registry_schedule_refresh(struct manager *m, bool list);

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "base/time-span.h"
 #include "udev.h"
 
 #define GRACE_MAX_SEC 3600
@@ -81,9 +82,19 @@ struct udev_link *udev_link_free(struct udev_link *l)
 
 /* ---- policy ---- */
 
+/* As the administrator has configured it: one for the daemon, as udev's database is. */
+static struct policy standard = { .button = BUTTON_EJECT, .insert = INSERT_AUTO, .grace = 5 * USEC_PER_SEC };
+
+void policy_set_default(enum button_policy button, enum insert_policy insert, usec_t grace)
+{
+	standard.button = button;
+	standard.insert = insert;
+	standard.grace = grace;
+}
+
 void policy_default(struct policy *p)
 {
-	*p = (struct policy){ .button = BUTTON_EJECT, .insert = INSERT_AUTO, .grace = 5 * USEC_PER_SEC };
+	*p = standard;
 }
 
 void policy_clear(struct policy *p)
@@ -128,13 +139,12 @@ static void apply_protect(struct udev_device *d, const char *value, struct polic
 
 static void apply_grace(struct udev_device *d, const char *value, struct policy *p)
 {
-	char *end;
-	double seconds = strtod(value, &end);
+	uint64_t usec;
 
-	if (end == value || *end || !(seconds >= 0 && seconds <= GRACE_MAX_SEC))
-		wrong_value(d, UDEV_PROPERTY_GRACE_SEC, value, "seconds, from 0 to 3600");
+	if (time_span_parse(value, &usec) < 0 || usec > GRACE_MAX_SEC * USEC_PER_SEC)
+		wrong_value(d, UDEV_PROPERTY_GRACE_SEC, value, "a time from 0 to 1h, such as 5 or 500ms");
 	else
-		p->grace = (usec_t)(seconds * (double)USEC_PER_SEC);
+		p->grace = usec;
 }
 
 static void apply_name(struct udev_device *d, const char *value, struct policy *p)

@@ -28,7 +28,10 @@ struct policy {
 	char *name; /* what people call it, or NULL */
 };
 
+/* What holds where no rule says otherwise; policy_set_default() changes it for
+ * what is read from then on. */
 void policy_default(struct policy *p);
+void policy_set_default(enum button_policy button, enum insert_policy insert, usec_t grace);
 void policy_clear(struct policy *p);
 
 /*

@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdbool.h>
@@ -157,6 +158,26 @@ static bool slot_name_possible(const char *name)
 	return name[0] != '\0' && !strpbrk(name, "/\t\n") && strcmp(name, "..") != 0;
 }
 
+/* The kernel's file for the bus below a port is in a directory with the bus's
+ * number in its name. */
+static int write_rescan(FILE *f, const char *port)
+{
+	_cleanup_free_ char *pattern = NULL;
+	glob_t found;
+	int r;
+
+	if (asprintf(&pattern, "%s/%s/pci_bus/*/rescan", SYSFS_DEVICES, port) < 0)
+		return -ENOMEM;
+	r = glob(pattern, GLOB_NOSORT, NULL, &found);
+	if (r == GLOB_NOSPACE)
+		return -ENOMEM;
+	if (r != 0)
+		return -ENODEV; /* the port went away */
+	fprintf(f, "!\t%s\t1\n", found.gl_pathv[0]);
+	globfree(&found);
+	return 0;
+}
+
 static int write_request(FILE *f, const struct worker_request *q)
 {
 	if (q->slot && !slot_name_possible(q->slot))
@@ -172,8 +193,11 @@ static int write_request(FILE *f, const struct worker_request *q)
 		/* Backwards, as the kernel's drivers do: what depends comes last. */
 		for (size_t i = q->n_functions; i > 0; i--)
 			fprintf(f, "-\t%s/%s/remove\t1\n", SYSFS_DEVICES, q->functions[i - 1]);
-		fprintf(f, "!\t%s/%s/power\t0\n", SYSFS_SLOTS, q->slot);
+		if (q->slot)
+			fprintf(f, "!\t%s/%s/power\t0\n", SYSFS_SLOTS, q->slot);
 		return 0;
+	case WORKER_RESCAN_BUS:
+		return write_rescan(f, q->address);
 	case WORKER_INSERT_NATIVE:
 		fprintf(f, "!\t%s/%s/power\t1\n", SYSFS_SLOTS, q->slot);
 		return 0;

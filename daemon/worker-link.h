@@ -15,7 +15,8 @@
 enum worker_type {
 	WORKER_REMOVE_SHIM,   /* address, generation */
 	WORKER_RESCAN_SHIM,   /* address, generation */
-	WORKER_REMOVE_NATIVE, /* functions, slot: remove each, then power off */
+	WORKER_REMOVE_NATIVE, /* functions, slot: remove each, then power off; slot NULL: that is all */
+	WORKER_RESCAN_BUS,    /* address: rescan the bus below this port */
 	WORKER_INSERT_NATIVE, /* slot: power on */
 	_WORKER_TYPE_MAX,
 };

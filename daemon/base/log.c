@@ -6,15 +6,18 @@
  * systemd has connected standard error to it, else to standard error.
  */
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <systemd/sd-journal.h>
+#include <systemd/sd-messages.h>
 
 #include "base/log.h"
 
 static int max_priority = LOG_INFO;
+static bool level_from_environment;
 
 void log_init(void)
 {
@@ -24,8 +27,30 @@ void log_init(void)
 	const char *wanted = getenv("HOTPLUGD_LOG_LEVEL");
 
 	for (int p = LOG_ERR; wanted && p <= LOG_DEBUG; p++)
-		if (strcmp(wanted, names[p]) == 0)
+		if (strcmp(wanted, names[p]) == 0) {
 			max_priority = p;
+			level_from_environment = true;
+		}
+}
+
+void log_set_level(int level)
+{
+	if (!level_from_environment)
+		max_priority = level;
+}
+
+void log_wrong_line(const char *file, unsigned int line, const char *reason)
+{
+	char place[32] = "";
+
+	if (line > 0)
+		snprintf(place, sizeof(place), ":%u", line);
+	if (getenv("JOURNAL_STREAM"))
+		sd_journal_send("MESSAGE=%s%s: %s", file, place, reason, "PRIORITY=%i", LOG_WARNING,
+				"MESSAGE_ID=" SD_ID128_FORMAT_STR, SD_ID128_FORMAT_VAL(SD_MESSAGE_INVALID_CONFIGURATION),
+				"CONFIG_FILE=%s", file, "CONFIG_LINE=%u", line, NULL);
+	else
+		fprintf(stderr, "%s%s: %s\n", file, place, reason);
 }
 
 void log_message(int priority, const char *format, ...)

@@ -12,7 +12,15 @@
  * warning or err. */
 void log_init(void);
 
+/* The level from configuration, LOG_ERR to LOG_DEBUG: that of the environment,
+ * if any, stays in force. */
+void log_set_level(int level);
+
 void log_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A line of configuration that is wrong (line 0: the whole file), with the
+ * fields that systemd uses for its own: CONFIG_FILE= and CONFIG_LINE=. */
+void log_wrong_line(const char *file, unsigned int line, const char *reason);
 
 #define log_error(...)   log_message(LOG_ERR, __VA_ARGS__)
 #define log_warning(...) log_message(LOG_WARNING, __VA_ARGS__)

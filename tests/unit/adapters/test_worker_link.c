@@ -145,6 +145,25 @@ static void a_slot_may_have_a_space_in_its_name(void **state)
 	assert_non_null(strstr(last_text, "/no such slot/power"));
 }
 
+static void the_bus_below_a_port_that_is_gone_cannot_be_rescanned(void **state)
+{
+	const struct worker_request rescan = { .type = WORKER_RESCAN_BUS, .address = "ffff:ff:1f.7" };
+
+	use_real();
+	assert_int_equal(submit(&rescan), -ENODEV);
+}
+
+static void functions_can_be_removed_without_touching_the_slots_power(void **state)
+{
+	const char *functions[] = { "ffff:ff:1f.7" };
+	const struct worker_request request = { .type = WORKER_REMOVE_NATIVE, .functions = functions, .n_functions = 1 };
+
+	use_real();
+	assert_int_equal(submit(&request), 0);
+	wait_for_answers(1);
+	assert_int_equal(last_error, 0);
+}
+
 static void nothing_outside_of_pci_is_written(void **state)
 {
 	const struct worker_request slot = { .type = WORKER_INSERT_NATIVE, .slot = "../x" };
@@ -268,6 +287,8 @@ int main(void)
 		claim(what_failed_is_told_with_its_file),
 		claim(a_function_that_has_gone_is_no_failure),
 		claim(a_slot_may_have_a_space_in_its_name),
+		claim(the_bus_below_a_port_that_is_gone_cannot_be_rescanned),
+		claim(functions_can_be_removed_without_touching_the_slots_power),
 		claim(nothing_outside_of_pci_is_written),
 		claim(one_worker_does_one_piece_after_the_other),
 		claim(it_ends_when_the_daemon_is_gone),
