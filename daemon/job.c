@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "job-dbus.h"
+#include "journal.h"
 #include "manager.h"
 #include "registry.h"
 #include "worker-link.h"
@@ -381,11 +382,7 @@ static void tell_change(struct manager *m, const struct job *job)
 
 		if (job->step == STEP_REMOVE || job->step == STEP_RESCAN)
 			worker_link_stack(m->worker, &stack);
-		log_warning("%s: job %" PRIu32 " has been in step %s for more than %" PRIu64
-			    " s; nothing goes on before it ends%s%s",
-			    slot_name(m, job), job->id, job_step_to_string(job->step),
-			    (manager_now(m) - job->step_since) / USEC_PER_SEC, stack ? ". The kernel is in:\n" : "",
-			    stack ?: "");
+		journal_job_stalled(job, s, manager_now(m), stack);
 	}
 	job_dbus_changed(m, job);
 	if (s)
@@ -395,16 +392,8 @@ static void tell_change(struct manager *m, const struct job *job)
 static void tell_end(struct manager *m, const struct job *job)
 {
 	struct slot *s = manager_slot_by_handle(m, job->slot);
-	bool bad = job->state == JOB_FAILED || job->state == JOB_REFUSED;
 
-	if (bad)
-		log_warning("%s: %s (job %" PRIu32 ", by %s) %s%s%s", slot_name(m, job), operation_to_string(job->operation),
-			    job->id, job->requested_by ?: "?", job_state_to_string(job->state), job->reason ? ": " : "",
-			    job->reason ?: "");
-	else
-		log_notice("%s: %s (job %" PRIu32 ", by %s) %s%s%s", slot_name(m, job),
-			   operation_to_string(job->operation), job->id, job->requested_by ?: "?",
-			   job_state_to_string(job->state), job->reason ? ": " : "", job->reason ?: "");
+	journal_job_ended(job, s, manager_now(m));
 	job_dbus_ended(m, job);
 	answer_legacy(m, job);
 	if (s && s->backend == BACKEND_NATIVE)
@@ -423,10 +412,9 @@ void job_run_action(struct manager *m, const struct action *a)
 		set_indicators(m, a);
 		return;
 	case ACTION_JOB_NEW:
-		log_notice("%s: %s begins (job %" PRIu32 ", by %s)", slot_name(m, a->job),
-			   operation_to_string(a->job->operation), a->job->id, a->job->requested_by ?: "?");
-		job_dbus_new(m, a->job);
 		s = manager_slot_by_handle(m, a->slot);
+		journal_job_begun(a->job, s);
+		job_dbus_new(m, a->job);
 		if (s)
 			manager_slot_changed(m, s);
 		return;

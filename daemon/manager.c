@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "config.h"
+#include "journal.h"
 #include "manager.h"
 #include "manager-dbus.h"
 #include "manager-settings.h"
@@ -139,32 +140,13 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *userdata
 
 /* ---- the shim ---- */
 
-/* What people read about an event, by what the engine made of it. */
-static void log_event(struct slot *s, const char *what, enum verdict v)
-{
-	static const char *const meaning[_VERDICT_MAX] = {
-		[VERDICT_STARTED] = "a job begins",
-		[VERDICT_CANCELLED] = "cancels the job in its window",
-		[VERDICT_JOINED] = "the job under way covers it",
-		[VERDICT_LATE] = "ignored, the job is past its window",
-		[VERDICT_NOTIFY] = "told, nothing else, by policy",
-		[VERDICT_IGNORED] = "ignored by policy",
-		[VERDICT_NOTHING] = "nothing to do",
-		[VERDICT_DEBOUNCING] = "waiting whether it heals",
-		[VERDICT_ANCESTOR] = "ignored, a slot above is being ejected",
-		[VERDICT_REFUSED] = "refused",
-	};
-
-	log_notice("%s: %s: %s", s->name, what, meaning[v]);
-}
-
 static void feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
 {
 	enum verdict v;
 
 	manager_slot_changed(m, s);
 	v = engine_event(m->engine, s->handle, event, manager_now(m));
-	log_event(s, what, v);
+	journal_event(s, event, what, v);
 	manager_dbus_slot_event(m, s, name, v);
 	manager_run_engine(m);
 }

@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "journal.h"
 #include "manager-settings.h"
 #include "registry.h"
 #include "resolve.h"
@@ -202,8 +203,9 @@ void registry_put_shim(struct manager *m, const struct shim_slot *from)
 {
 	struct slot *s = by_kernel_name(m, from->name);
 	bool new = !s;
+	bool adopted = !s || !(s->backend == BACKEND_SHIM && s->shim_id == from->id && s->generation == from->generation);
 
-	if (s && !(s->backend == BACKEND_SHIM && s->shim_id == from->id && s->generation == from->generation)) {
+	if (s && adopted) {
 		/* Another owner, another life: jobs of the old one end. */
 		engine_slot_remove(m->engine, s->handle, manager_now(m));
 		manager_run_engine(m);
@@ -217,7 +219,8 @@ void registry_put_shim(struct manager *m, const struct shim_slot *from)
 		log_error("%s: out of memory; its state is not complete", s->name);
 	if (new)
 		slot_dbus_added(s);
-	log_info("%s: the shim drives port %s", s->name, s->port);
+	if (adopted)
+		journal_adopted(s);
 	tell_engine_parents(m);
 	manager_run_engine(m);
 }
@@ -226,8 +229,10 @@ void registry_remove_shim(struct manager *m, uint32_t shim_id, uint32_t generati
 {
 	struct slot *s = registry_by_shim(m, shim_id, generation);
 
-	if (s)
+	if (s) {
+		journal_released(s);
 		remove_slot(m, s);
+	}
 	registry_schedule_refresh(m, true);
 }
 
@@ -241,8 +246,10 @@ void registry_resync_shim(struct manager *m, const struct shim_slot *slots, size
 		next = TAILQ_NEXT(s, entry);
 		for (size_t i = 0; !there && i < n; i++)
 			there = s->shim_id == slots[i].id && s->generation == slots[i].generation;
-		if (s->backend == BACKEND_SHIM && !there)
-			remove_slot(m, s);
+		if (s->backend != BACKEND_SHIM || there)
+			continue;
+		journal_released(s);
+		remove_slot(m, s);
 	}
 	for (size_t i = 0; i < n; i++)
 		registry_put_shim(m, &slots[i]);

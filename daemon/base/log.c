@@ -14,7 +14,10 @@
 #include <systemd/sd-journal.h>
 #include <systemd/sd-messages.h>
 
+#include "base/cleanup.h"
 #include "base/log.h"
+
+#define FIELDS_MAX 24
 
 static int max_priority = LOG_INFO;
 static bool level_from_environment;
@@ -37,6 +40,49 @@ void log_set_level(int level)
 {
 	if (!level_from_environment)
 		max_priority = level;
+}
+
+/* Appends "NAME=value", as the journal takes it; without memory it is left out. */
+static void append_field(struct iovec *v, int *count, const char *name, const char *value)
+{
+	char *text;
+	int n = asprintf(&text, "%s=%s", name, value);
+
+	if (n >= 0)
+		v[(*count)++] = (struct iovec){ .iov_base = text, .iov_len = (size_t)n };
+}
+
+static void send_to_journal(int priority, const char *id, const struct log_field *fields, size_t n, const char *message)
+{
+	char level[2] = { (char)('0' + priority), '\0' };
+	struct iovec v[FIELDS_MAX + 3];
+	int count = 0;
+
+	append_field(v, &count, "MESSAGE", message);
+	append_field(v, &count, "MESSAGE_ID", id);
+	append_field(v, &count, "PRIORITY", level);
+	for (size_t i = 0; i < n && i < FIELDS_MAX; i++)
+		append_field(v, &count, fields[i].name, fields[i].value);
+	sd_journal_sendv(v, count);
+	for (int i = 0; i < count; i++)
+		free(v[i].iov_base);
+}
+
+void log_fields(int priority, const char *id, const struct log_field *fields, size_t n, const char *format, ...)
+{
+	_cleanup_free_ char *message = NULL;
+	va_list arguments;
+
+	va_start(arguments, format);
+	if (vasprintf(&message, format, arguments) < 0)
+		message = NULL;
+	va_end(arguments);
+	if (!message)
+		return;
+	if (getenv("JOURNAL_STREAM"))
+		send_to_journal(priority, id, fields, n, message);
+	else
+		fprintf(stderr, "%s\n", message);
 }
 
 void log_wrong_line(const char *file, unsigned int line, const char *reason)

@@ -6,6 +6,7 @@
 #ifndef HOTPLUGD_LOG_H
 #define HOTPLUGD_LOG_H
 
+#include <stddef.h>
 #include <syslog.h>
 
 /* Takes the level from HOTPLUGD_LOG_LEVEL: debug, info (the default), notice,
@@ -17,6 +18,14 @@ void log_init(void);
 void log_set_level(int level);
 
 void log_message(int priority, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* A message that programs look for: @id is its MESSAGE_ID, 32 hexadecimal digits;
+ * fields are of the journal alone. Told whatever the level is. */
+struct log_field {
+	const char *name, *value;
+};
+void log_fields(int priority, const char *id, const struct log_field *fields, size_t n, const char *format, ...)
+	__attribute__((format(printf, 5, 6)));
 
 /* A line of configuration that is wrong (line 0: the whole file), with the
  * fields that systemd uses for its own: CONFIG_FILE= and CONFIG_LINE=. */

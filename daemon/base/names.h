@@ -43,6 +43,36 @@
 #define SYSFS_SHIM_REMOVE "/sys/bus/pci/drivers/hpshim/remove"
 #define SYSFS_SHIM_RESCAN "/sys/bus/pci/drivers/hpshim/rescan"
 
+/* MESSAGE_ID= of what is told in the journal; hotplugd.catalog explains them. */
+#define MESSAGE_JOB_BEGUN     "a176bbe726664dc38947643777c03f0c"
+#define MESSAGE_JOB_DONE      "d29a9184e2fe4e81a68411af61b7a34e"
+#define MESSAGE_JOB_FAILED    "92159382b87d44989eb610cc51975a0a"
+#define MESSAGE_JOB_REFUSED   "b56ab59768bd49348a15fac57f84e74f"
+#define MESSAGE_JOB_CANCELLED "0364aacfc2664de9a00852980ca92f0e"
+#define MESSAGE_JOB_GONE      "3e5dd06d5ada4218ad71e96b026be465"
+#define MESSAGE_JOB_STALLED   "be76271c039c411098eeaf43d04933db"
+#define MESSAGE_PRESS         "a840a11967894249b4fd743954bb5655"
+#define MESSAGE_SURPRISE      "a31da17404c744d198fe5dc51782192f"
+#define MESSAGE_POWER_FAULT   "fb2f7e11d4974662b75ee00469ec1f57"
+#define MESSAGE_ADOPTED       "61430a025e9a4000ab6c20be902a3222"
+#define MESSAGE_RELEASED      "90d5c145bb7447218d2707036a9feaf8"
+
+/* Fields of these messages, where they make sense. */
+#define FIELD_SLOT         "HOTPLUGD_SLOT"         /* slot3 */
+#define FIELD_ADDRESS      "HOTPLUGD_ADDRESS"      /* as in hpctl list */
+#define FIELD_DEVICES      "HOTPLUGD_DEVICES"      /* what is in the slot: nvme0n1 eth0 */
+#define FIELD_DRIVERS      "HOTPLUGD_DRIVERS"      /* of these: nvme e1000e */
+#define FIELD_JOB          "HOTPLUGD_JOB"          /* its number */
+#define FIELD_OPERATION    "HOTPLUGD_OPERATION"    /* eject, insert, replace, rescan */
+#define FIELD_ORIGIN       "HOTPLUGD_ORIGIN"       /* button, surprise, sysfs, dbus, udev, boot */
+#define FIELD_RESULT       "HOTPLUGD_RESULT"       /* done, failed, refused, cancelled, gone */
+#define FIELD_REASON       "HOTPLUGD_REASON"       /* a sentence */
+#define FIELD_REQUESTED_BY "HOTPLUGD_REQUESTED_BY" /* uid 0, button, sysfs */
+#define FIELD_STEP         "HOTPLUGD_STEP"         /* of a job that is stalled */
+#define FIELD_STACK        "HOTPLUGD_STACK"        /* where in the kernel its commit is */
+#define FIELD_VERDICT      "HOTPLUGD_VERDICT"      /* what became of an event */
+#define FIELD_USEC         "HOTPLUGD_USEC"         /* how long the job took */
+
 /* Exit codes of hpctl. */
 enum exit_code {
 	EXIT_CODE_OK = 0, /* also: nothing to do */
