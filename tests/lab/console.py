@@ -12,17 +12,24 @@ import tty
 LEAVE = b"\x1d"     # Ctrl-]
 
 
+def connect(guest):
+    """Log root in; return the socket that is the console's other end."""
+    link = socket.socket(socket.AF_UNIX)
+    link.connect(str(guest.sockets / "console"))
+    # the console came too late for systemd-getty-generator to find it
+    guest.run("systemctl start serial-getty@hvc0.service")
+    return link
+
+
 def interact(guest):
     """Pass keys and output between terminal and guest until Ctrl-]."""
     if not sys.stdin.isatty():
         raise SystemExit("no terminal to connect: use -c COMMAND")
     columns, lines = shutil.get_terminal_size()
+    link = connect(guest)
     guest.run(f"stty -F /dev/hvc0 rows {lines} cols {columns}", check=False)
-    link = socket.socket(socket.AF_UNIX)
-    link.connect(str(guest.sockets / "console"))
     sys.stdout.write("Connected to the guest's console as root. Ctrl-] leaves and ends the guest.\r\n")
     sys.stdout.flush()
-    link.sendall(b"\n")
     before = termios.tcgetattr(0)
     tty.setraw(0)
     try:

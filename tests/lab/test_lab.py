@@ -3,7 +3,7 @@
 
 import pytest
 
-from lab import device, topology
+from lab import console, device, topology
 from lab.channel import CommandFailed, GuestTimeout
 from lab.guest import QmpError
 
@@ -34,6 +34,17 @@ def test_commands_run_as_an_unprivileged_user(guest):
     g = bare(guest, "flat")
     assert g.out("id -un; echo $HOME", user="user") == "user\n/home/user"
     assert g.run("cat /etc/shadow", check=False, user="user").rc == 1
+
+
+def test_the_console_has_a_prompt_that_answers(guest):
+    with console.connect(bare(guest, "flat")) as link:
+        link.settimeout(30)
+        said, asked = b"", False
+        while b"42" not in said:
+            said += link.recv(4096)
+            if not asked and b"# " in said:
+                link.sendall(b"echo $((6 * 7))\n")
+                asked = True
 
 
 def test_a_command_that_does_not_end_meets_its_deadline(guest):
