@@ -92,12 +92,11 @@ static struct slot *slot_of_chain(struct manager *m, char *const *chain)
 
 slot_handle_t registry_parent(struct manager *m, struct slot *s)
 {
-	_cleanup_strv_ char **chain = NULL;
 	struct slot *above;
 
-	if (s->port[0] == '\0' || resolve_chain(s->port, &chain) < 0)
+	if (s->port[0] == '\0' || (!s->above && resolve_chain(s->port, &s->above) < 0))
 		return 0;
-	above = slot_of_chain(m, chain);
+	above = slot_of_chain(m, s->above);
 	return above && above != s ? above->handle : 0;
 }
 
@@ -405,6 +404,8 @@ void registry_device_changed(struct manager *m, const char *syspath)
 		if (!path_has(syspath, s->port))
 			continue;
 		s->stale = true;
+		if (strcmp(strrchr(syspath, '/') + 1, s->port) == 0)
+			slot_forget_above(s); /* the port itself */
 		list |= s->backend == BACKEND_NATIVE;
 	}
 	registry_schedule_refresh(m, list);

@@ -72,6 +72,7 @@ struct slot *slot_free(struct slot *s)
 	free(s->path);
 	free(s->address);
 	free(s->port);
+	slot_forget_above(s);
 	free(s);
 	return NULL;
 }
@@ -95,6 +96,19 @@ static int replace_string(char **p, const char *with)
 	return 0;
 }
 
+void slot_forget_above(struct slot *s)
+{
+	strv_free(s->above);
+	s->above = NULL;
+}
+
+static int set_place(struct slot *s, const char *address, const char *port)
+{
+	if (strcmp(s->port, port) != 0)
+		slot_forget_above(s);
+	return replace_string(&s->address, address) < 0 ? -ENOMEM : replace_string(&s->port, port);
+}
+
 static enum indicator indicator_from_shim(uint32_t value)
 {
 	switch (value) {
@@ -111,7 +125,7 @@ static enum indicator indicator_from_shim(uint32_t value)
 
 int slot_update_from_shim(struct slot *s, const struct shim_slot *from)
 {
-	if (replace_string(&s->address, from->address) < 0 || replace_string(&s->port, from->port) < 0)
+	if (set_place(s, from->address, from->port) < 0)
 		return -ENOMEM;
 	s->backend = BACKEND_SHIM;
 	s->kind = from->kind == HPSHIM_KIND_SHPC ? SYSFS_SLOT_SHPC : SYSFS_SLOT_PCIE;
@@ -134,7 +148,7 @@ int slot_update_from_shim(struct slot *s, const struct shim_slot *from)
 
 int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from)
 {
-	if (replace_string(&s->address, from->address) < 0 || replace_string(&s->port, from->port) < 0)
+	if (set_place(s, from->address, from->port) < 0)
 		return -ENOMEM;
 	s->backend = BACKEND_NATIVE;
 	s->kind = from->kind;

@@ -45,6 +45,7 @@ struct slot {
 	char *path;    /* /org/hotplugd1/slot/slot3 */
 	char *address; /* PCIe: the port's; otherwise function 0's */
 	char *port;    /* the port or bridge, "" if not known */
+	char **above;  /* its address and those of the bridges above, NULL: not read yet */
 	slot_handle_t handle;
 	enum backend backend;
 	enum sysfs_slot_kind kind;
@@ -70,6 +71,9 @@ struct slot {
 int slot_new(struct slot **ret, struct manager *m, const char *kernel_name, slot_handle_t handle);
 struct slot *slot_free(struct slot *s);
 DEFINE_CLEANUP(struct slot *, slot_free);
+
+/* To be called when the port may be another one than when @above was read. */
+void slot_forget_above(struct slot *s);
 
 /* The name in /sys/bus/pci/slots: "3" for slot3. */
 const char *slot_kernel_name(const struct slot *s);

@@ -313,12 +313,11 @@ static int add_string(char ***strings, const char *text)
 }
 
 /*
- * Devices that people know by name lie below a function: below directories
- * named block and net, in it or in a child of it (nvme/nvme0/nvme0n1,
- * virtio0/block/vda). A device of subsystem block or net is told by its own
- * link. Deeper than this nothing is looked for.
+ * Devices lie below a function in it, below each other and below directories that
+ * only group them (nvme/nvme0/nvme0n1, virtio0/block/vda/vda1). Each tells its
+ * subsystem by its own link. Deeper than this nothing is looked for.
  */
-#define NODE_DEPTH 6
+#define DEVICE_DEPTH 8
 
 static bool is_pci_address(const char *name)
 {
@@ -327,28 +326,55 @@ static bool is_pci_address(const char *name)
 	return colon && strchr(colon + 1, ':') && strchr(name, '.');
 }
 
-static int find_nodes(int at, const char *name, int depth, char ***nodes)
+/* Directories of devices that hold none themselves, and have many entries. */
+static bool holds_no_devices(const char *name)
+{
+	static const char *const names[] = { "power",  "msi_irqs", "link",  "queue",	  "queues",    "mq",
+					     "slaves", "holders",  "trace", "statistics", "integrity" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Adds a device below a function; returns whether more nodes may lie below it. */
+static int add_device(int dir, const char *name, struct sysfs_function *f, bool *nodes)
+{
+	_cleanup_free_ char *device = NULL;
+	char subsystem[64];
+	long hidden = 0;
+	int r;
+
+	link_name(dir, "subsystem", subsystem, sizeof(subsystem));
+	if (subsystem[0] == '\0' || strcmp(subsystem, "pci") == 0)
+		return 0;
+	if (asprintf(&device, "%s:%s", subsystem, name) < 0)
+		return -ENOMEM;
+	r = add_string(&f->devices, device);
+	if (r < 0 || !*nodes || (strcmp(subsystem, "block") != 0 && strcmp(subsystem, "net") != 0))
+		return r;
+	*nodes = false;
+	/* The hidden paths of a multipath drive are no nodes. */
+	if (read_number(dir, "hidden", 10, &hidden) >= 0 && hidden)
+		return 0;
+	return add_string(&f->nodes, name);
+}
+
+/* Finds the devices in and below a directory. @nodes: people's names are wanted too. */
+static int find_devices(int at, const char *name, int depth, bool nodes, struct sysfs_function *f)
 {
 	_cleanup_(cleanup_dir) DIR *d = list_directory(at, name);
-	char subsystem[64];
 	struct dirent *e;
-	int r = 0;
+	int r;
 
 	if (!d)
 		return 0;
-	link_name(dirfd(d), "subsystem", subsystem, sizeof(subsystem));
-	if (strcmp(subsystem, "block") == 0 || strcmp(subsystem, "net") == 0) {
-		/* The hidden paths of a multipath drive are no nodes. */
-		long hidden = 0;
-
-		if (read_number(dirfd(d), "hidden", 10, &hidden) < 0 || !hidden)
-			return add_string(nodes, name);
-		return 0;
-	}
+	r = add_device(dirfd(d), name, f, &nodes);
 	while (depth > 0 && r >= 0 && (e = readdir(d)))
-		if (e->d_type == DT_DIR && e->d_name[0] != '.' && strcmp(e->d_name, "power") != 0 &&
-		    strcmp(e->d_name, "msi_irqs") != 0 && !is_pci_address(e->d_name))
-			r = find_nodes(dirfd(d), e->d_name, depth - 1, nodes);
+		if (e->d_type == DT_DIR && e->d_name[0] != '.' && !holds_no_devices(e->d_name) &&
+		    !is_pci_address(e->d_name))
+			r = find_devices(dirfd(d), e->d_name, depth - 1, nodes, f);
 	return r;
 }
 
@@ -358,6 +384,7 @@ static void function_clear(struct sysfs_function *f)
 	free(f->name);
 	free(f->driver);
 	strv_free(f->nodes);
+	strv_free(f->devices);
 }
 
 static int function_read(const char *address, struct sysfs_function *f)
@@ -380,7 +407,7 @@ static int function_read(const char *address, struct sysfs_function *f)
 	f->name = pci_device_name((unsigned int)vendor, (unsigned int)device);
 	if (!f->address || !f->driver || !f->name)
 		return -ENOMEM;
-	r = f->bridge ? 0 : find_nodes(dir, ".", NODE_DEPTH, &f->nodes);
+	r = f->bridge ? 0 : find_devices(dir, ".", DEVICE_DEPTH, true, f);
 	return r;
 }
 

@@ -45,7 +45,8 @@ struct sysfs_function {
 	char *name;   /* for people, from pci.ids */
 	char *driver; /* "" when it has none */
 	bool bridge;
-	char **nodes; /* block devices and network interfaces, NULL-terminated */
+	char **nodes;	/* block devices and network interfaces, NULL-terminated */
+	char **devices; /* all devices below it, "block:nvme0n1", NULL-terminated */
 };
 
 /*

@@ -177,51 +177,42 @@ static void apply(struct udev_device *d, struct policy *p)
 	}
 }
 
-/* Applies what is said of a PCI function, then of the devices below it. */
-static int apply_function(struct udev *udev, struct udev_device *function, struct policy *p)
+static void apply_device(struct udev *udev, const char *subsystem, const char *name, struct policy *p)
 {
-	struct udev_enumerate *e = udev_enumerate_new(udev);
-	struct udev_list_entry *entry;
+	struct udev_device *d = udev_device_new_from_subsystem_sysname(udev, subsystem, name);
 
-	if (!e)
+	if (d)
+		apply(d, p);
+	udev_device_unref(d); /* it may have gone meanwhile */
+}
+
+/* @device as in struct sysfs_function, "block:nvme0n1". */
+static int apply_below(struct udev *udev, const char *device, struct policy *p)
+{
+	size_t n = strcspn(device, ":");
+	_cleanup_free_ char *subsystem = strndup(device, n);
+
+	if (!subsystem)
 		return -ENOMEM;
-	apply(function, p);
-	if (udev_enumerate_add_match_parent(e, function) < 0 || udev_enumerate_scan_devices(e) < 0) {
-		udev_enumerate_unref(e);
-		return 0; /* it went meanwhile */
-	}
-	udev_list_entry_foreach(entry, udev_enumerate_get_list_entry(e)) {
-		struct udev_device *d = udev_device_new_from_syspath(udev, udev_list_entry_get_name(entry));
-
-		if (d && strcmp(udev_device_get_syspath(d), udev_device_get_syspath(function)) != 0)
-			apply(d, p);
-		udev_device_unref(d);
-	}
-	udev_enumerate_unref(e);
+	apply_device(udev, subsystem, device + n + 1, p);
 	return 0;
 }
 
 int policy_read(const char *port, const struct sysfs_function *functions, size_t n, struct policy *p)
 {
 	struct udev *udev = udev_new();
-	struct udev_device *d;
 	struct policy fresh;
 	int r = 0;
 
 	if (!udev)
 		return -ENOMEM;
 	policy_default(&fresh);
-	d = port[0] ? udev_device_new_from_subsystem_sysname(udev, "pci", port) : NULL;
-	if (d)
-		apply(d, &fresh);
-	udev_device_unref(d);
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		d = udev_device_new_from_subsystem_sysname(udev, "pci", functions[i].address);
-		if (d && !functions[i].bridge)
-			r = apply_function(udev, d, &fresh);
-		else if (d)
-			apply(d, &fresh);
-		udev_device_unref(d);
+	if (port[0])
+		apply_device(udev, "pci", port, &fresh);
+	for (size_t i = 0; i < n; i++) {
+		apply_device(udev, "pci", functions[i].address, &fresh);
+		for (char **d = functions[i].devices; r >= 0 && d && *d; d++)
+			r = apply_below(udev, *d, &fresh);
 	}
 	udev_unref(udev);
 	if (r < 0) {
