@@ -3,7 +3,7 @@
 
 import pytest
 
-from lab import console, device, topology
+from lab import console, device, results, topology
 from lab.channel import CommandFailed, GuestTimeout
 from lab.guest import QmpError
 
@@ -99,3 +99,15 @@ def test_a_hung_task_is_seen(guest):
     g.wait_serial("INFO: task x:1")
     assert g.serial.hung_tasks(start) == ["x"]
     assert g.serial.trouble(start)
+
+
+def test_a_section_of_the_results_is_replaced_and_the_others_stay(tmp_path):
+    file = tmp_path / "results.md"
+    results.put("First", "measure one", results.table(["what", "s"], [["a", results.spread([1, 3, 2], digits=1)]]),
+                file=file)
+    results.put("Second", "measure two", "old", file=file)
+    first, _, rest = file.read_text().partition("## Second")
+    assert "Measured by `measure one` on 2" in first and "| a    | 2.0 (1.0–3.0, n=3) |" in first
+    results.put("Second", "measure two", "new", file=file)
+    again, _, rest = file.read_text().partition("## Second")
+    assert again == first and "new" in rest and "old" not in rest
