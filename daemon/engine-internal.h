@@ -5,10 +5,11 @@
  *   engine.c         the interface: slots, requests, time, actions, looking around
  *   engine-event.c   what a slot's event means: which job it starts, joins or cancels
  *   engine-job.c     the life of one job: (state, event) → (state, step, action)
+ *   engine-restore.c a job of another engine is put back
  *   engine-names.c   string tables
  *
  * The order of calls is engine.c → engine-event.c → engine-job.c; only
- * engine-job.c changes the state or step of a job.
+ * engine-job.c changes the state or step of a job, once it is there.
  */
 #ifndef HOTPLUGD_ENGINE_INTERNAL_H
 #define HOTPLUGD_ENGINE_INTERNAL_H
@@ -125,6 +126,9 @@ void engine_node_reconsider(struct engine *e, struct engine_node *n);
 /* Makes a job and starts it. Returns NULL when out of memory. The slot must
  * not have a job. */
 struct engine_job *engine_job_start(struct engine *e, struct engine_node *n, const struct request *r, usec_t window);
+void engine_job_init_actions(struct engine_job *j);
+/* Asks the caller what the job's step asks, once more. */
+void engine_job_ask(struct engine *e, struct engine_job *j);
 struct engine_job *engine_job_free(struct engine_job *j);
 /* The one way to make a job go on. The job may have ended when this returns;
  * its memory stays. The verdict is meant for events of the slot. */

@@ -37,13 +37,23 @@ static void job_set_state(struct engine *e, struct engine_job *j, enum job_state
 		job_changed(e, j);
 }
 
-static void job_set_step(struct engine *e, struct engine_job *j, enum job_step step)
+/* Queues the question of the job's step, if it has one. */
+void engine_job_ask(struct engine *e, struct engine_job *j)
 {
 	static const enum action_type question[_STEP_MAX] = {
 		[STEP_CHECK] = ACTION_CHECK,	     [STEP_POWER_ON] = ACTION_POWER_ON,
 		[STEP_REMOVE] = ACTION_REMOVE,	     [STEP_RESCAN] = ACTION_RESCAN,
 		[STEP_POWER_OFF] = ACTION_POWER_OFF, [STEP_CONFIRM] = ACTION_CONFIRM,
 	};
+
+	if (j->job.step == STEP_CHECK || question[j->job.step] != ACTION_CHECK) {
+		j->ask.action.type = question[j->job.step];
+		engine_queue(e, &j->ask);
+	}
+}
+
+static void job_set_step(struct engine *e, struct engine_job *j, enum job_step step)
+{
 	usec_t wait = e->config.deadline[step];
 
 	if (step == STEP_WINDOW)
@@ -58,10 +68,7 @@ static void job_set_step(struct engine *e, struct engine_job *j, enum job_step s
 	j->job.step_deadline = engine_time_add(e->now, wait);
 
 	engine_unqueue(e, &j->ask);
-	if (step == STEP_CHECK || question[step] != ACTION_CHECK) {
-		j->ask.action.type = question[step];
-		engine_queue(e, &j->ask);
-	}
+	engine_job_ask(e, j);
 	if (step != STEP_NONE)
 		job_changed(e, j);
 }
@@ -500,7 +507,7 @@ enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const s
 #undef AT
 /* clang-format on */
 
-static void job_init_actions(struct engine_job *j)
+void engine_job_init_actions(struct engine_job *j)
 {
 	const struct action about = { .slot = j->job.slot, .job = &j->job };
 
@@ -535,7 +542,7 @@ struct engine_job *engine_job_start(struct engine *e, struct engine_node *n, con
 	j->window = window;
 	j->node = n;
 	n->job = j;
-	job_init_actions(j);
+	engine_job_init_actions(j);
 	TAILQ_INSERT_TAIL(&e->jobs, j, entry);
 	engine_queue(e, &j->tell_new);
 	engine_job_dispatch(e, j, &start);

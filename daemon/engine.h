@@ -250,6 +250,22 @@ struct request {
  */
 int engine_request(struct engine *e, slot_handle_t slot, const struct request *r, usec_t now, const struct job **ret);
 
+/*
+ * Puts back a job as another engine had it, of a daemon that is no more. @as is
+ * copied; as->slot is the slot's handle here. Its step goes on where it was, with
+ * the deadline that it had, and asks its question again: what was asked may or may
+ * not have been done. Nobody is told of a new job. Jobs come oldest first.
+ * Returns 0, -ENOENT no such slot, -EEXIST the slot has a job, or a second commit
+ * or a second job of that number is put back, -EINVAL such a job there cannot be,
+ * -ENOMEM.
+ */
+int engine_restore_job(struct engine *e, const struct job *as, usec_t now);
+/* Numbers of new jobs begin above @id. */
+void engine_restore_last_id(struct engine *e, uint32_t id);
+
+/* The number of the newest job so far. */
+uint32_t engine_last_id(const struct engine *e);
+
 /* Feeds an event. */
 enum verdict engine_event(struct engine *e, slot_handle_t slot, enum slot_event event, usec_t now);
 

@@ -17,6 +17,7 @@
 #include "job-dbus.h"
 #include "journal.h"
 #include "manager.h"
+#include "recover.h"
 #include "registry.h"
 #include "worker-link.h"
 
@@ -67,6 +68,7 @@ static struct job_run *run_new(struct manager *m, const struct job *job, enum jo
 	run->job_id = job->id;
 	run->slot = job->slot;
 	run->step = step;
+	run->again = m->restoring;
 	TAILQ_INSERT_TAIL(&m->runs, run, entry);
 	return run;
 }
@@ -87,11 +89,24 @@ static bool commits_by_shim(struct manager *m, const struct slot *s)
 	return s->backend == BACKEND_SHIM && m->settings.commit == COMMIT_BY_SHIM;
 }
 
+/* The worker is there and what it is to do is written down, so that a daemon
+ * after this one finds both. */
+static int prepare_commit(struct manager *m)
+{
+	int r = worker_link_prepare(m->worker);
+
+	m->unsaved = true;
+	recover_save(m);
+	return r;
+}
+
 static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
 {
 	struct worker_request request = { 0 };
-	int r;
+	int r = prepare_commit(m);
 
+	if (r < 0)
+		return r;
 	if (commits_by_shim(m, s)) {
 		request.type = WORKER_REMOVE_SHIM;
 		request.address = s->address;
@@ -107,7 +122,7 @@ static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
 
 	if (!functions)
 		return -ENOMEM;
-	if (s->backend == BACKEND_SHIM && s->n_functions == 0) {
+	if (s->n_functions == 0 && (s->backend == BACKEND_SHIM || (run->again && !s->power))) {
 		run_done(run, 0, NULL);
 		return 0;
 	}
@@ -123,7 +138,10 @@ static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
 static int start_rescan(struct manager *m, struct slot *s, struct job_run *run)
 {
 	struct worker_request request = { 0 };
+	int r = prepare_commit(m);
 
+	if (r < 0)
+		return r;
 	if (commits_by_shim(m, s)) {
 		request.type = WORKER_RESCAN_SHIM;
 		request.address = s->address;
@@ -131,6 +149,9 @@ static int start_rescan(struct manager *m, struct slot *s, struct job_run *run)
 	} else if (s->backend == BACKEND_SHIM) {
 		request.type = WORKER_RESCAN_BUS;
 		request.address = s->port;
+	} else if (run->again && s->power && s->n_functions > 0) {
+		run_done(run, 0, NULL);
+		return 0;
 	} else {
 		request.type = WORKER_INSERT_NATIVE;
 		request.slot = slot_kernel_name(s);
@@ -264,6 +285,7 @@ static void start_step(struct manager *m, const struct action *a)
 		return;
 	case ACTION_POWER_ON:
 	case ACTION_POWER_OFF:
+		recover_save(m);
 		r = shim_link_set_power(m->shim, s->shim_id, s->generation, a->type == ACTION_POWER_ON,
 					cookie_of(id, step));
 		break;
@@ -287,6 +309,10 @@ void job_on_op_done(struct manager *m, const struct shim_event *e)
 {
 	struct job_run *run = run_find(m, (uint32_t)(e->cookie >> 8), (enum job_step)(e->cookie & 0xff));
 
+	/* Refused, not failed: what was asked for before is still under way, and
+	 * its end comes with the same cookie. */
+	if (run && run->again && e->seq == 0 && e->error == -EBUSY)
+		return;
 	if (run)
 		run_done(run, -e->error, e->report[0] != '\0' ? e->report : NULL);
 	else if (e->error)
@@ -333,8 +359,14 @@ void job_on_legacy_request(struct manager *m, struct slot *s, const struct shim_
 		.origin = ORIGIN_SYSFS,
 		.requested_by = "sysfs",
 	};
-	struct legacy *l = calloc(1, sizeof(*l));
-	int r = l ? engine_request(m->engine, s->handle, &request, manager_now(m), &job) : -ENOMEM;
+	struct legacy *l;
+	int r;
+
+	TAILQ_FOREACH(l, &m->legacy, entry)
+		if (l->request == e->request)
+			return; /* the shim tells a new controller of all that wait */
+	l = calloc(1, sizeof(*l));
+	r = l ? engine_request(m->engine, s->handle, &request, manager_now(m), &job) : -ENOMEM;
 
 	log_notice("%s: somebody wrote %u to slots/%s/power%s", s->name, e->value, slot_kernel_name(s),
 		   r > 0 ? ": nothing to do" : r < 0 ? ": refused" : "");

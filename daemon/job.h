@@ -22,6 +22,7 @@ struct job_run {
 	uint32_t job_id;
 	slot_handle_t slot;
 	enum job_step step;
+	bool again;             /* a daemon before this one may have asked already */
 	sd_event_source *timer; /* STEP_CONFIRM: how long drivers are waited for */
 };
 TAILQ_HEAD(job_run_list, job_run);

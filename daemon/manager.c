@@ -16,10 +16,12 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "config.h"
+#include "fdstore.h"
 #include "journal.h"
 #include "manager.h"
 #include "manager-dbus.h"
 #include "manager-settings.h"
+#include "recover.h"
 #include "registry.h"
 #include "slot-dbus.h"
 #include "worker-link.h"
@@ -68,9 +70,13 @@ void manager_run_engine(struct manager *m)
 	if (m->running)
 		return; /* an action answered at once: the loop below goes on with it */
 	m->running = true;
-	while (engine_next_action(m->engine, &action))
+	m->unsaved = true;
+	while (engine_next_action(m->engine, &action)) {
 		job_run_action(m, &action);
+		m->unsaved = true;
+	}
 	m->running = false;
+	recover_save(m);
 
 	deadline = engine_next_deadline(m->engine);
 	r = sd_event_source_set_time(m->engine_timer, deadline);
@@ -108,7 +114,10 @@ void manager_check_ready(struct manager *m)
 {
 	int r;
 
-	if (m->ready || m->shim_starting || m->adopting > 0)
+	if (m->ready)
+		return;
+	if (!m->late && (m->shim_starting || m->adopting > 0 ||
+			 (m->shim && shim_link_present(m->shim) && !shim_link_live(m->shim))))
 		return;
 	m->ready = true;
 	/* Who asks by name finds all slots. */
@@ -134,13 +143,14 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *userdata
 		    READY_USEC / USEC_PER_SEC);
 	m->shim_starting = false;
 	m->adopting = 0;
+	m->late = true;
 	manager_check_ready(m);
 	return 0;
 }
 
 /* ---- the shim ---- */
 
-static void feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
+void manager_feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
 {
 	enum verdict v;
 
@@ -164,19 +174,19 @@ static void on_slot_event(struct manager *m, const struct shim_event *e)
 		/* The rules in force are those of this moment. */
 		if (slot_refresh_devices(s) < 0)
 			log_warning("%s: cannot read policy; going by what was read before", s->name);
-		feed(m, s, SLOT_EVENT_BUTTON, "button", "attention button pressed");
+		manager_feed(m, s, SLOT_EVENT_BUTTON, "button", "attention button pressed");
 		break;
 	case HPSHIM_EVENT_PRESENCE:
-		feed(m, s, SLOT_EVENT_PRESENCE, "presence", s->present ? "card present" : "card not present");
+		manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence", s->present ? "card present" : "card not present");
 		break;
 	case HPSHIM_EVENT_LINK:
-		feed(m, s, SLOT_EVENT_LINK, "link", s->link ? "link up" : "link down");
+		manager_feed(m, s, SLOT_EVENT_LINK, "link", s->link ? "link up" : "link down");
 		break;
 	case HPSHIM_EVENT_LATCH:
-		feed(m, s, SLOT_EVENT_LATCH, "latch", s->latch_open ? "latch opened" : "latch closed");
+		manager_feed(m, s, SLOT_EVENT_LATCH, "latch", s->latch_open ? "latch opened" : "latch closed");
 		break;
 	case HPSHIM_EVENT_POWER_FAULT:
-		feed(m, s, SLOT_EVENT_POWER_FAULT, "power-fault", "power fault");
+		manager_feed(m, s, SLOT_EVENT_POWER_FAULT, "power-fault", "power fault");
 		break;
 	case HPSHIM_EVENT_REQUEST:
 		job_on_legacy_request(m, s, e);
@@ -219,9 +229,11 @@ static void on_shim_event(const struct shim_event *e, void *userdata)
 {
 	struct manager *m = userdata;
 
+	m->unsaved = true;
 	switch (e->type) {
 	case HPSHIM_EVENT_SLOT_ADD:
 		registry_put_shim(m, &e->slot);
+		recover_settle(m);
 		break;
 	case HPSHIM_EVENT_SLOT_GONE:
 		registry_remove_shim(m, e->slot.id, e->slot.generation);
@@ -240,6 +252,15 @@ static void on_shim_event(const struct shim_event *e, void *userdata)
 static void on_shim_resync(const struct shim_slot *slots, size_t n, void *userdata)
 {
 	registry_resync_shim(userdata, slots, n);
+	recover_jobs(userdata);
+}
+
+static void on_shim_live(void *userdata)
+{
+	struct manager *m = userdata;
+
+	recover_settle(m);
+	manager_check_ready(m);
 }
 
 void manager_become_controller(struct manager *m)
@@ -254,6 +275,8 @@ static void on_shim_appeared(void *userdata)
 {
 	struct manager *m = userdata;
 
+	if (shim_link_fd(m->shim) != m->resume_fd)
+		fdstore_put(FDSTORE_SHIM, shim_link_fd(m->shim));
 	m->shim_starting = true;
 	manager_become_controller(m);
 }
@@ -262,6 +285,8 @@ static void on_shim_lost(void *userdata)
 {
 	struct manager *m = userdata;
 
+	fdstore_remove(FDSTORE_SHIM);
+	m->resume_fd = -1;
 	registry_resync_shim(m, NULL, 0);
 	m->shim_starting = false;
 	m->adopting = 0;
@@ -333,17 +358,22 @@ static int start_shim(struct manager *m)
 	static const struct shim_link_ops ops = {
 		.event = on_shim_event,
 		.resync = on_shim_resync,
+		.live = on_shim_live,
 		.appeared = on_shim_appeared,
 		.lost = on_shim_lost,
 	};
+	struct shim_resume resume;
 	int r;
 
 	m->shim_state = _SHIM_STATE_INVALID;
-	r = shim_link_new(&m->shim, m->event, &ops, m);
-	if (r < 0)
+	recover_resume(m, &resume);
+	r = shim_link_new(&m->shim, m->event, &ops, m, &resume);
+	if (r < 0) {
 		log_error("Cannot listen to the shim: %s", strerror(-r));
-	else if (!shim_link_present(m->shim))
+	} else if (!shim_link_present(m->shim)) {
 		set_shim_state(m, SHIM_ABSENT);
+		recover_jobs(m);
+	}
 	return r;
 }
 
@@ -363,6 +393,7 @@ static int manager_start(struct manager *m)
 		log_error("Cannot start: %s", strerror(-r));
 		return r;
 	}
+	recover_init(m);
 	r = start_bus(m);
 	if (r >= 0)
 		r = registry_init(m);
@@ -380,6 +411,7 @@ int manager_new(struct manager **ret, sd_event *event, manager_ready_t ready)
 
 	if (!m)
 		return -ENOMEM;
+	m->resume_fd = -1;
 	m->event = sd_event_ref(event);
 	m->on_ready = ready;
 	manager_settings_init(m);
@@ -400,6 +432,9 @@ struct manager *manager_free(struct manager *m)
 {
 	if (!m)
 		return NULL;
+	if (m->engine && m->worker)
+		recover_save(m);
+	recover_free(m);
 	/* First those that call us, then what they call into. */
 	m->shim = shim_link_free(m->shim);
 	m->udev = udev_link_free(m->udev);

@@ -15,6 +15,7 @@
 #include "job.h"
 #include "settings.h"
 #include "slot.h"
+#include "state.h"
 
 /* How the shim is. */
 enum shim_state {
@@ -47,6 +48,7 @@ struct manager {
 	bool shim_starting;                   /* asked for control, not answered yet */
 	unsigned int adopting;                /* ports asked for, not answered yet */
 	bool ready;
+	bool late;                            /* ready must not be waited for any longer */
 	manager_ready_t on_ready;
 
 	struct slot_list slots;
@@ -60,6 +62,17 @@ struct manager {
 	sd_event_source *engine_timer;        /* engine_next_deadline() */
 	sd_event_source *ready_timer;
 	sd_event_source *refresh_timer;       /* coalesces device changes */
+
+	/* A restart changes no outcome, see recover.c. */
+	struct state before;                  /* what the daemon before this one left */
+	int resume_fd;                        /* its socket to the shim, -1: none; the link's */
+	struct shim_presses *resume_presses;
+	bool recovered;                       /* its jobs are ours now */
+	bool restoring;                       /* their questions are being asked again */
+	bool unsaved;                         /* something happened that may have to be written down */
+	bool save_failed;                     /* and that was told */
+	char *state_path, *saved;             /* the file, and what is in it */
+	sd_event_source *save_source;
 };
 
 /* Makes everything and starts it; the loop is the caller's. @ready is called
@@ -84,6 +97,10 @@ int manager_find_slot(struct manager *m, const char *text, struct slot **ret, ch
 
 /* Tells the engine how the slot is and the bus what changed. */
 void manager_slot_changed(struct manager *m, struct slot *s);
+
+/* Something happened at a slot, @name on the bus and @what in the journal: tells
+ * the engine, and all others what came of it. */
+void manager_feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what);
 
 /* Asks the shim for control, or as its controller to go by another
  * GiveBackSec=. What comes of it is COOKIE_CONTROLLER's. */

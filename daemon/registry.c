@@ -204,14 +204,21 @@ void registry_put_shim(struct manager *m, const struct shim_slot *from)
 	bool new = !s;
 	bool adopted = !s || !(s->backend == BACKEND_SHIM && s->shim_id == from->id && s->generation == from->generation);
 
+	if (s && !s->unsettled && (adopted || s->present != (bool)(from->status & HPSHIM_STATUS_PRESENT))) {
+		s->unsettled = s->was_known = true;
+		s->was_present = s->present;
+	}
 	if (s && adopted) {
 		/* Another owner, another life: jobs of the old one end. */
 		engine_slot_remove(m->engine, s->handle, manager_now(m));
 		manager_run_engine(m);
 		s->handle = ++m->last_handle;
 	}
-	if (!s)
+	if (!s) {
 		s = add_slot(m, from->name);
+		if (s)
+			s->unsettled = true;
+	}
 	if (!s)
 		return;
 	if (slot_update_from_shim(s, from) < 0 || slot_refresh_devices(s) < 0)

@@ -40,6 +40,9 @@ struct shim_link {
 	int family;
 	enum link_state state;
 
+	int resume_fd;     /* socket to be taken over, -1: none */
+	int resume_family; /* and the module's family then */
+	bool resumed;      /* last_seq is where another link had got to */
 	uint64_t last_seq; /* of the event passed on last */
 	uint64_t seen_seq; /* highest one heard of */
 	bool overrun;      /* the replay says that some are lost */
@@ -57,6 +60,14 @@ struct shim_link {
 
 /* libnl has errors of its own; ours are the system's: 0 or a negative errno. */
 int shim_link_errno(int r);
+
+/* shim-resume.c */
+/* Gives @s the socket that is to be taken over, if it is one to the module that
+ * is there now. Returns 1, with the family known and *ret_group set, or 0: @s is
+ * to be connected. */
+int shim_resume_connect(struct shim_link *l, struct nl_sock *s, int *ret_group);
+/* Takes over what was dealt with, once the family is known. */
+void shim_resume_position(struct shim_link *l, const struct shim_resume *resume);
 
 /* A message with its header, or NULL when memory is short. */
 struct nl_msg *shim_link_message(struct shim_link *l, int flags, uint8_t cmd);

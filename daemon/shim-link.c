@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
@@ -214,11 +215,17 @@ static void dump_done(struct shim_link *l)
 	bool first = !l->synced;
 
 	l->synced = true;
+	presses_prune(l);
+	if (l->resumed) {
+		/* The replay brings all since, presses in their place among them. */
+		l->resumed = false;
+		l->ops->resync(l->slots, l->n_slots, l->userdata);
+		return;
+	}
 	l->last_seq = l->n_slots > 0 ? UINT64_MAX : l->seen_seq;
 	for (size_t i = 0; i < l->n_slots; i++)
 		if (l->slots[i].seq < l->last_seq)
 			l->last_seq = l->slots[i].seq;
-	presses_prune(l);
 	l->ops->resync(l->slots, l->n_slots, l->userdata);
 	for (size_t i = 0; i < l->n_slots; i++) {
 		struct presses *p = presses_of(l, &l->slots[i], !first);
@@ -243,6 +250,7 @@ static void sync_step_done(struct shim_link *l)
 		ask(l, LINK_REPLAYING); /* what happened since the replay */
 	} else {
 		l->state = LINK_LIVE;
+		l->ops->live(l->userdata);
 	}
 }
 
@@ -354,7 +362,7 @@ static void disconnect(struct shim_link *l)
 		nl_socket_free(l->socket);
 	l->socket = NULL;
 	l->state = LINK_ABSENT;
-	l->synced = false;
+	l->synced = l->resumed = false;
 	while ((c = TAILQ_FIRST(&l->commands))) {
 		TAILQ_REMOVE(&l->commands, c, entry);
 		free(c);
@@ -370,15 +378,17 @@ static int socket_prepare(struct shim_link *l, struct nl_sock *s)
 {
 	int one = 1, size = RECEIVE_BUFFER, fd, group, r;
 
-	r = shim_link_errno(genl_connect(s));
-	if (r < 0)
-		return r;
-	l->family = genl_ctrl_resolve(s, HPSHIM_GENL_NAME);
-	if (l->family < 0)
-		return shim_link_errno(l->family);
-	group = genl_ctrl_resolve_grp(s, HPSHIM_GENL_NAME, HPSHIM_MCGRP_EVENTS);
-	if (group < 0)
-		return shim_link_errno(group);
+	if (!shim_resume_connect(l, s, &group)) {
+		r = shim_link_errno(genl_connect(s));
+		if (r < 0)
+			return r;
+		l->family = genl_ctrl_resolve(s, HPSHIM_GENL_NAME);
+		if (l->family < 0)
+			return shim_link_errno(l->family);
+		group = genl_ctrl_resolve_grp(s, HPSHIM_GENL_NAME, HPSHIM_MCGRP_EVENTS);
+		if (group < 0)
+			return shim_link_errno(group);
+	}
 
 	fd = nl_socket_get_fd(s);
 	/* Without the extras an error has no text, no more. */
@@ -399,7 +409,7 @@ static int socket_prepare(struct shim_link *l, struct nl_sock *s)
 	return r;
 }
 
-static int connect_shim(struct shim_link *l)
+static int connect_shim(struct shim_link *l, const struct shim_resume *resume)
 {
 	struct nl_sock *s = nl_socket_alloc();
 	int r;
@@ -417,6 +427,7 @@ static int connect_shim(struct shim_link *l)
 		disconnect(l);
 		return r;
 	}
+	shim_resume_position(l, resume);
 	ask(l, LINK_DUMPING);
 	l->ops->appeared(l->userdata);
 	return 0;
@@ -436,7 +447,7 @@ static int on_control_message(struct nl_msg *message, void *userdata)
 		disconnect(l);
 		l->ops->lost(l->userdata);
 	} else if (cmd == CTRL_CMD_NEWFAMILY && !l->socket) {
-		r = connect_shim(l);
+		r = connect_shim(l, NULL);
 	}
 	if (r < 0)
 		log_error("Cannot talk to the shim: %s", strerror(-r));
@@ -480,13 +491,19 @@ static int start_control(struct shim_link *l)
 			       on_control_readable, l);
 }
 
-int shim_link_new(struct shim_link **ret, sd_event *event, const struct shim_link_ops *ops, void *userdata)
+int shim_link_new(struct shim_link **ret, sd_event *event, const struct shim_link_ops *ops, void *userdata,
+		  const struct shim_resume *resume)
 {
 	struct shim_link *l = calloc(1, sizeof(*l));
 	int r;
 
-	if (!l)
+	if (!l) {
+		if (resume && resume->fd >= 0)
+			close(resume->fd);
 		return -ENOMEM;
+	}
+	l->resume_fd = resume ? resume->fd : -1;
+	l->resume_family = resume ? resume->family : 0;
 	l->event = sd_event_ref(event);
 	l->ops = ops;
 	l->userdata = userdata;
@@ -496,7 +513,7 @@ int shim_link_new(struct shim_link **ret, sd_event *event, const struct shim_lin
 	r = start_control(l);
 	*ret = l;
 	if (r >= 0)
-		r = connect_shim(l);
+		r = connect_shim(l, resume);
 	if (r < 0 && r != -ENOENT) {
 		*ret = shim_link_free(l);
 		return r;
@@ -509,6 +526,8 @@ struct shim_link *shim_link_free(struct shim_link *l)
 	if (!l)
 		return NULL;
 	disconnect(l);
+	if (l->resume_fd >= 0)
+		close(l->resume_fd);
 	sd_event_source_disable_unref(l->control_source);
 	if (l->control)
 		nl_socket_free(l->control);
@@ -521,4 +540,32 @@ struct shim_link *shim_link_free(struct shim_link *l)
 bool shim_link_present(const struct shim_link *l)
 {
 	return l->socket;
+}
+
+int shim_link_fd(const struct shim_link *l)
+{
+	return l->socket ? nl_socket_get_fd(l->socket) : -1;
+}
+
+bool shim_link_live(const struct shim_link *l)
+{
+	return l->state == LINK_LIVE;
+}
+
+void shim_link_position(const struct shim_link *l, int *ret_family, uint64_t *ret_seq)
+{
+	bool known = l->socket && (l->synced || l->resumed);
+
+	*ret_family = known ? l->family : 0;
+	*ret_seq = known ? l->last_seq : 0;
+}
+
+uint64_t shim_link_presses(const struct shim_link *l, uint32_t slot, uint32_t generation)
+{
+	const struct presses *p;
+
+	TAILQ_FOREACH(p, &l->presses, entry)
+		if (p->slot == slot && p->generation == generation)
+			return p->count;
+	return 0;
 }

@@ -45,6 +45,9 @@ struct shim_link_ops {
 	void (*event)(const struct shim_event *e, void *userdata);
 	/* These are all slots: at the start, and after events were lost. */
 	void (*resync)(const struct shim_slot *slots, size_t n, void *userdata);
+	/* All that had happened was passed on: what comes now comes at once. At
+	 * the start, and each time after events were lost. */
+	void (*live)(void *userdata);
 	/* The module was loaded (also at the start), or is gone. */
 	void (*appeared)(void *userdata);
 	void (*lost)(void *userdata);
@@ -52,16 +55,48 @@ struct shim_link_ops {
 
 struct shim_link;
 
+/* Presses of a slot that were dealt with. */
+struct shim_presses {
+	uint32_t slot, generation;
+	uint64_t count;
+};
+
+/* Where another link, of a process that is no more, had got to. */
+struct shim_resume {
+	int fd;       /* its socket, -1: none; the link takes it */
+	int family;   /* of the module then, 0: nothing is known */
+	uint64_t seq; /* of the event dealt with last */
+	struct shim_presses *presses;
+	size_t n_presses;
+};
+
 /*
  * Starts to listen. The module need not be loaded: ops->appeared() comes when
  * it is. @event is referenced, @ops and @userdata must outlive the link.
- * Returns 0 or a negative errno.
+ *
+ * @resume, or NULL: goes on from there, so that the events since come as after
+ * a gap, and the module sees the controller that it had. If the module was
+ * loaded anew since, that is worth nothing, and the link starts afresh.
+ * Returns 0 or a negative errno; resume->fd is the link's either way.
  */
-int shim_link_new(struct shim_link **ret, sd_event *event, const struct shim_link_ops *ops, void *userdata);
+int shim_link_new(struct shim_link **ret, sd_event *event, const struct shim_link_ops *ops, void *userdata,
+		  const struct shim_resume *resume);
 struct shim_link *shim_link_free(struct shim_link *l);
 
 /* Whether the module is loaded. */
 bool shim_link_present(const struct shim_link *l);
+
+/* Its socket, -1 when the module is not loaded. Stays the link's. */
+int shim_link_fd(const struct shim_link *l);
+
+/* Whether all that happened so far was passed on. */
+bool shim_link_live(const struct shim_link *l);
+
+/* For struct shim_resume: the module's family, and the last event that was passed
+ * on or is being passed on; 0 while there is none to go on from. */
+void shim_link_position(const struct shim_link *l, int *ret_family, uint64_t *ret_seq);
+/* How many presses of a slot were passed on. */
+uint64_t shim_link_presses(const struct shim_link *l, uint32_t slot, uint32_t generation);
 
 /*
  * Commands; see enum hpshim_cmd. None waits: they return 0 when sent, -ENOTCONN

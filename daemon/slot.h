@@ -61,6 +61,8 @@ struct slot {
 	struct sysfs_function *functions; /* what is in it */
 	size_t n_functions;
 	bool gone;    /* from the kernel; it waits for its job to end */
+	bool unsettled; /* shim: it may have changed while nobody told, see recover.c */
+	bool was_known, was_present; /* and what it was before that */
 	bool stale;   /* devices are to be read again */
 	usec_t looked; /* native: when its files were read for somebody who asks */
 

@@ -3,8 +3,8 @@
  * The daemon's end of the commit worker.
  *
  * Responsible for: starting the worker, telling it what to write, bringing back
- * the answer, noticing its death, and looking where it is stuck. Never waits
- * for it.
+ * the answer, noticing its death, waiting until that of a daemon before this one
+ * has ended, and looking where it is stuck. Never blocks.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 
 #include "base/cleanup.h"
@@ -31,7 +32,17 @@ struct worker_link {
 	sd_event_source *source, *child;
 	worker_handler_t handler; /* NULL: idle */
 	void *userdata;
+	char *work;               /* the request under way, or one that waits for the predecessor */
+	size_t work_size;
+	unsigned int tries;
+
+	pid_t predecessor;        /* 0: none */
+	int predecessor_fd;       /* pidfd */
+	sd_event_source *predecessor_source;
 };
+
+/* A worker that is killed is replaced as often as this for one piece of work. */
+#define TRIES_MAX 5
 
 static void forget_worker(struct worker_link *l)
 {
@@ -48,6 +59,8 @@ static void answer(struct worker_link *l, int error, const char *text)
 	worker_handler_t handler = l->handler;
 
 	l->handler = NULL;
+	free(l->work);
+	l->work = NULL;
 	if (handler)
 		handler(error, text, l->userdata);
 }
@@ -83,10 +96,27 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *u
 	return 0;
 }
 
+static int send_request(struct worker_link *l, const char *text, size_t size);
+
+/* The work again, by another worker. Returns whether somebody has it now. */
+static bool try_again(struct worker_link *l)
+{
+	int r;
+
+	if (!l->work || ++l->tries >= TRIES_MAX)
+		return false;
+	r = send_request(l, l->work, l->work_size);
+	if (r < 0)
+		log_error("Cannot start another commit worker: %s", strerror(-r));
+	return r >= 0;
+}
+
 static int on_exit_of_worker(sd_event_source *source, const siginfo_t *info, void *userdata)
 {
 	struct worker_link *l = userdata;
 	char text[512] = "the commit worker died; see the journal. What the slot is now is read anew";
+	/* Not one that the kernel ended for its own faults: there is a bug then. */
+	bool killed = info->si_code == CLD_KILLED && info->si_status != SIGSEGV && info->si_status != SIGBUS;
 	int error = EOWNERDEAD;
 
 	log_warning("The commit worker (pid %d) ended %s %d%s", (int)info->si_pid,
@@ -96,7 +126,8 @@ static int on_exit_of_worker(sd_event_source *source, const siginfo_t *info, voi
 	if (l->handler && read_answer(l, &error, text, sizeof(text)) <= 0)
 		error = EOWNERDEAD;
 	forget_worker(l);
-	answer(l, error, text);
+	if (error != EOWNERDEAD || !killed || !try_again(l))
+		answer(l, error, text);
 	return 0;
 }
 
@@ -208,9 +239,12 @@ static int write_request(FILE *f, const struct worker_request *q)
 
 static int send_request(struct worker_link *l, const char *text, size_t size)
 {
-	int r = l->pid == 0 ? start_worker(l) : 0;
+	int r = worker_link_prepare(l);
 
-	if (r >= 0 && send(l->socket, text, size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+	if (r < 0 || l->predecessor)
+		return r; /* on_exit_of_predecessor() sends it */
+
+	if (send(l->socket, text, size, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
 		r = -errno;
 	return r;
 }
@@ -254,6 +288,9 @@ int worker_link_submit(struct worker_link *l, const struct worker_request *reque
 	}
 	if (r < 0)
 		return r;
+	l->work = TAKE_PTR(text);
+	l->work_size = size;
+	l->tries = 0;
 	l->handler = handler;
 	l->userdata = userdata;
 	return 0;
@@ -263,14 +300,16 @@ int worker_link_stack(struct worker_link *l, char **ret)
 {
 	static const char *const files[] = { "stack", "wchan" };
 
-	if (l->pid == 0 || !l->handler)
+	pid_t pid = l->predecessor ?: l->pid;
+
+	if (pid == 0 || !l->handler)
 		return -ENOENT;
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
 		char path[64], text[4096];
 		_cleanup_close_ int fd = -1;
 		ssize_t n;
 
-		snprintf(path, sizeof(path), "/proc/%d/%s", (int)l->pid, files[i]);
+		snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, files[i]);
 		fd = open(path, O_RDONLY | O_CLOEXEC);
 		n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 		if (n <= 0)
@@ -282,7 +321,8 @@ int worker_link_stack(struct worker_link *l, char **ret)
 	return -EACCES;
 }
 
-int worker_link_identity(const struct worker_link *l, pid_t *ret_pid, uint64_t *ret_start)
+/* When a process started, in clock ticks since boot; -ENOENT. */
+static int start_of(pid_t pid, uint64_t *ret_start)
 {
 	char path[64], text[1024];
 	_cleanup_close_ int fd = -1;
@@ -290,9 +330,7 @@ int worker_link_identity(const struct worker_link *l, pid_t *ret_pid, uint64_t *
 	const char *p;
 	ssize_t n;
 
-	if (l->pid == 0)
-		return -ENOENT;
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)l->pid);
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
 	if (n <= 0)
@@ -304,9 +342,71 @@ int worker_link_identity(const struct worker_link *l, pid_t *ret_pid, uint64_t *
 		p = strchr(p + 1, ' ');
 	if (!p || sscanf(p, "%llu", &start) != 1)
 		return -ENOENT;
-	*ret_pid = l->pid;
 	*ret_start = start;
 	return 0;
+}
+
+int worker_link_identity(const struct worker_link *l, pid_t *ret_pid, uint64_t *ret_start)
+{
+	pid_t pid = l->predecessor ?: l->pid;
+	int r = pid ? start_of(pid, ret_start) : -ENOENT;
+
+	if (r >= 0)
+		*ret_pid = pid;
+	return r;
+}
+
+/* ---- the worker of a daemon before this one ---- */
+
+static void forget_predecessor(struct worker_link *l)
+{
+	l->predecessor_source = sd_event_source_disable_unref(l->predecessor_source);
+	if (l->predecessor_fd >= 0)
+		close(l->predecessor_fd);
+	l->predecessor_fd = -1;
+	l->predecessor = 0;
+}
+
+static int on_exit_of_predecessor(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct worker_link *l = userdata;
+	int r;
+
+	log_info("The commit worker of the hotplugd before this one (pid %d) has ended", (int)l->predecessor);
+	forget_predecessor(l);
+	if (!l->work)
+		return 0;
+	r = send_request(l, l->work, l->work_size);
+	if (r < 0)
+		answer(l, -r, "the commit worker cannot be started");
+	return 0;
+}
+
+int worker_link_succeed(struct worker_link *l, pid_t pid, uint64_t start)
+{
+	uint64_t is;
+	int r;
+
+	/* First a descriptor, then a look: the number cannot be another's then. */
+	l->predecessor_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (l->predecessor_fd < 0)
+		return errno == ESRCH ? 0 : -errno;
+	l->predecessor = pid;
+	if (start_of(pid, &is) < 0 || is != start) {
+		forget_predecessor(l);
+		return 0;
+	}
+	r = sd_event_add_io(l->event, &l->predecessor_source, l->predecessor_fd, EPOLLIN, on_exit_of_predecessor, l);
+	if (r < 0) {
+		forget_predecessor(l);
+		return r;
+	}
+	return 1;
+}
+
+int worker_link_prepare(struct worker_link *l)
+{
+	return l->predecessor || l->pid ? 0 : start_worker(l);
 }
 
 int worker_link_new(struct worker_link **ret, sd_event *event, const char *path)
@@ -316,7 +416,7 @@ int worker_link_new(struct worker_link **ret, sd_event *event, const char *path)
 
 	if (!l)
 		return -ENOMEM;
-	l->socket = -1;
+	l->socket = l->predecessor_fd = -1;
 	l->event = sd_event_ref(event);
 	l->path = strdup(path);
 	if (!l->path) {
@@ -336,7 +436,9 @@ struct worker_link *worker_link_free(struct worker_link *l)
 	if (!l)
 		return NULL;
 	forget_worker(l);
+	forget_predecessor(l);
 	sd_event_unref(l->event);
+	free(l->work);
 	free(l->path);
 	free(l);
 	return NULL;

@@ -42,8 +42,23 @@ int worker_link_new(struct worker_link **ret, sd_event *event, const char *path)
 struct worker_link *worker_link_free(struct worker_link *l);
 
 /*
+ * A worker of a daemon before this one: process @pid, if it is the one that
+ * started at @start. What it does it will finish, and then end, for nobody
+ * listens to it. Until then nothing new is begun: what is submitted waits, and
+ * worker_link_stack() and _identity() are about it. Returns 1 when it is there,
+ * 0 when it is not, or a negative errno.
+ */
+int worker_link_succeed(struct worker_link *l, pid_t pid, uint64_t start);
+
+/* Starts the worker, so that it has an identity before it has work to do.
+ * Returns 0, also while a predecessor is awaited, or a negative errno. */
+int worker_link_prepare(struct worker_link *l);
+
+/*
  * Has something done. @handler is called later, exactly once unless the link is
- * freed; with EOWNERDEAD when the worker died. Returns 0, -EBUSY when work is
+ * freed; with EOWNERDEAD when the worker died. A worker that somebody killed is
+ * replaced some times and the work done again: it must be such that this does
+ * no harm. Returns 0, -EBUSY when work is
  * under way, -E2BIG, -EINVAL for a slot that has no possible name, or a
  * negative errno when no worker can be started.
  */

@@ -63,7 +63,11 @@ static void on_lost(void *userdata)
 	tell("lost ");
 }
 
-static const struct shim_link_ops ops = { on_event, on_resync, on_appeared, on_lost };
+static void on_live(void *userdata)
+{
+}
+
+static const struct shim_link_ops ops = { on_event, on_resync, on_live, on_appeared, on_lost };
 
 /* Lets the link read all there is. */
 static void turn(void)
@@ -91,7 +95,7 @@ static uint32_t assert_asked(uint8_t cmd, unsigned int n)
 static int start(bool loaded)
 {
 	fake_load(loaded);
-	return shim_link_new(&link_, event, &ops, NULL);
+	return shim_link_new(&link_, event, &ops, NULL, NULL);
 }
 
 /* A link that has seen slots 1 and 2, with so many presses, up to event 10. */

@@ -268,9 +268,94 @@ static void where_it_is_stuck_can_be_asked_while_it_works(void **state)
 	r = worker_link_stack(link_, &stack);
 	assert_true(r == -EACCES || (r == 0 && stack[0] != '\0'));
 	free(stack);
-	kill(pid, SIGKILL);
+	kill(pid, SIGSEGV); /* as the kernel does after an oops: that is not tried again */
 	wait_for_answers(1);
 	assert_int_equal(last_error, EOWNERDEAD);
+}
+
+static void a_worker_that_was_killed_is_replaced_and_the_work_done(void **state)
+{
+	pid_t pid;
+
+	use_fake("hang");
+	assert_int_equal(submit(&insert_no_slot), 0);
+	pid = worker_pid();
+	setenv("FAKE_WORKER", "answer", 1);
+	kill(pid, SIGKILL);
+	wait_for_answers(1);
+	assert_int_equal(last_error, 0);
+	assert_int_not_equal(worker_pid(), pid);
+}
+
+/* A process that stands for the worker of another daemon; ends when told so. */
+static pid_t other_worker(int *ret_tell)
+{
+	int ends[2];
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(ends[1]);
+		_exit(read(ends[0], &c, 1) < 0);
+	}
+	close(ends[0]);
+	*ret_tell = ends[1];
+	return pid;
+}
+
+static uint64_t start_of(pid_t pid)
+{
+	char path[64], text[1024];
+	unsigned long long start = 0;
+	FILE *f;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	f = fopen(path, "r");
+	n = fread(text, 1, sizeof(text) - 1, f);
+	fclose(f);
+	text[n] = '\0';
+	sscanf(strrchr(text, ')') + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+	       &start);
+	return start;
+}
+
+static void work_waits_for_the_worker_of_the_daemon_before(void **state)
+{
+	uint64_t start = 0;
+	pid_t pid, is = 0;
+	int tell;
+
+	use_fake("answer");
+	pid = other_worker(&tell);
+	assert_int_equal(worker_link_succeed(link_, pid, start_of(pid)), 1);
+	assert_int_equal(submit(&insert_no_slot), 0);
+	assert_int_equal(worker_link_identity(link_, &is, &start), 0);
+	assert_int_equal(is, pid);
+	while (sd_event_run(event, 200000) > 0)
+		;
+	assert_int_equal(answers, 0);
+	close(tell);
+	wait_for_answers(1);
+	assert_int_equal(last_error, 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+}
+
+static void another_process_of_that_number_is_not_waited_for(void **state)
+{
+	int tell;
+	pid_t pid;
+
+	use_fake("answer");
+	pid = other_worker(&tell);
+	assert_int_equal(worker_link_succeed(link_, pid, start_of(pid) + 1), 0);
+	assert_int_equal(submit(&insert_no_slot), 0);
+	wait_for_answers(1);
+	close(tell);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	assert_int_equal(worker_link_succeed(link_, pid, 1), 0);
 }
 
 static void a_program_that_is_not_there_is_an_error(void **state)
@@ -296,6 +381,9 @@ int main(void)
 		claim(a_worker_that_died_while_idle_is_replaced),
 		claim(the_next_piece_may_be_given_when_the_last_one_ends),
 		claim(where_it_is_stuck_can_be_asked_while_it_works),
+		claim(a_worker_that_was_killed_is_replaced_and_the_work_done),
+		claim(work_waits_for_the_worker_of_the_daemon_before),
+		claim(another_process_of_that_number_is_not_waited_for),
 		claim(a_program_that_is_not_there_is_an_error),
 	};
 	const char *fake = getenv("FAKE_WORKER");

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later
+/*
+ * A job of another engine is put back.
+ *
+ * Responsible for: jobs that a daemon before this one had begun. May only put
+ * together what is in struct job; how it goes on is engine-job.c's.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine-internal.h"
+
+/* Which steps there are in a state: a job that is in none of them was never ours. */
+static bool step_fits(const struct job *j)
+{
+	switch (j->state) {
+	case JOB_GRACE:
+		return j->step == STEP_WINDOW;
+	case JOB_CHECKING:
+		return j->step == STEP_CHECK;
+	case JOB_QUIESCING:
+		return j->step == STEP_TURN || (j->step == STEP_POWER_ON && j->operation == OPERATION_INSERT);
+	case JOB_COMMITTING:
+		return j->step == (j->operation == OPERATION_EJECT ? STEP_REMOVE : STEP_RESCAN);
+	case JOB_SETTLING:
+		return j->step == STEP_POWER_OFF || j->step == STEP_OFF_WAIT || j->step == STEP_CONFIRM;
+	default:
+		return false;
+	}
+}
+
+static struct engine_job *copy_of(const struct job *as)
+{
+	struct engine_job *j = calloc(1, sizeof(*j));
+
+	if (!j)
+		return NULL;
+	j->job = *as;
+	j->job.requested_by = strdup(as->requested_by ? as->requested_by : "");
+	j->job.reason = as->reason ? strdup(as->reason) : NULL;
+	if (!j->job.requested_by || (as->reason && !j->job.reason))
+		return engine_job_free(j);
+	return j;
+}
+
+int engine_restore_job(struct engine *e, const struct job *as, usec_t now)
+{
+	struct engine_node *n = engine_node_find(e, as->slot);
+	struct engine_job *j;
+
+	if (now > e->now)
+		e->now = now;
+	if (!n)
+		return -ENOENT;
+	if (n->job || engine_job(e, as->id) || (as->state == JOB_COMMITTING && e->commit))
+		return -EEXIST;
+	if (!step_fits(as) || as->id == 0)
+		return -EINVAL;
+	j = copy_of(as);
+	if (!j)
+		return -ENOMEM;
+	j->node = n;
+	n->job = j;
+	engine_job_init_actions(j);
+	TAILQ_INSERT_TAIL(&e->jobs, j, entry);
+	engine_restore_last_id(e, as->id);
+	if (as->step == STEP_TURN)
+		j->ready = ++e->last_ready;
+	if (as->state == JOB_COMMITTING)
+		e->commit = j;
+	/* They blink from the window or the check's end on; CHECKING has either. */
+	j->leds_changed = as->operation != OPERATION_RESCAN;
+	if (j->leds_changed && as->state != JOB_CHECKING) {
+		engine_leds(e, n, INDICATOR_BLINK, INDICATOR_OFF);
+	}
+	engine_job_ask(e, j);
+	return 0;
+}
+
+void engine_restore_last_id(struct engine *e, uint32_t id)
+{
+	if (id > e->last_job_id)
+		e->last_job_id = id;
+}
+
+uint32_t engine_last_id(const struct engine *e)
+{
+	return e->last_job_id;
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A restart changes no outcome.
+ *
+ * Responsible for: writing down what is under way before it is done, putting
+ * jobs back after a restart, and acting on what the slots turn out to be when
+ * nobody told of it. How a job goes on is the engine's.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "fdstore.h"
+#include "job.h"
+#include "journal.h"
+#include "recover.h"
+#include "registry.h"
+#include "worker-link.h"
+
+/* ---- leaving behind ---- */
+
+/* Strings of the records are borrowed: such a state is not cleared, only freed. */
+static void collect_slots(struct manager *m, struct state *st)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry) {
+		struct state_slot *to = &st->slots[st->n_slots++];
+		bool shim = s->backend == BACKEND_SHIM;
+
+		*to = (struct state_slot){
+			.name = s->name,
+			.shim = shim,
+			.shim_id = s->shim_id,
+			.generation = s->generation,
+			.presses = shim && m->shim ? shim_link_presses(m->shim, s->shim_id, s->generation) : 0,
+			.present = s->present,
+			.locate = s->locate,
+		};
+	}
+}
+
+static void collect_jobs(struct manager *m, struct state *st)
+{
+	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j)) {
+		struct slot *s = manager_slot_by_handle(m, j->slot);
+
+		if (!s)
+			continue;
+		st->jobs[st->n_jobs++] = (struct state_job){
+			.job = *j,
+			.slot = s->name,
+			.shim = s->backend == BACKEND_SHIM,
+			.generation = s->generation,
+		};
+	}
+}
+
+static char *describe(struct manager *m)
+{
+	_cleanup_free_ struct state_slot *slots = NULL;
+	_cleanup_free_ struct state_job *jobs = NULL;
+	_cleanup_free_ struct state_legacy *legacy = NULL;
+	size_t n_slots = 0, n_jobs = 0, n_legacy = 0;
+	struct state st = { 0 };
+	struct legacy *l;
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		n_slots++;
+	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j))
+		n_jobs++;
+	TAILQ_FOREACH(l, &m->legacy, entry)
+		n_legacy++;
+	st.slots = slots = calloc(n_slots + 1, sizeof(*slots));
+	st.jobs = jobs = calloc(n_jobs + 1, sizeof(*jobs));
+	st.legacy = legacy = calloc(n_legacy + 1, sizeof(*legacy));
+	if (!slots || !jobs || !legacy)
+		return NULL;
+	collect_slots(m, &st);
+	collect_jobs(m, &st);
+	TAILQ_FOREACH(l, &m->legacy, entry)
+		st.legacy[st.n_legacy++] = (struct state_legacy){ l->request, l->job_id };
+	if (m->shim)
+		shim_link_position(m->shim, &st.family, &st.seq);
+	st.last_job_id = engine_last_id(m->engine);
+	worker_link_identity(m->worker, &st.worker_pid, &st.worker_start);
+	return state_format(&st);
+}
+
+void recover_save(struct manager *m)
+{
+	_cleanup_free_ char *text = NULL;
+	int r = -ENOMEM;
+
+	if (!m->recovered || !m->unsaved)
+		return; /* what was left is not taken in yet, or still true */
+	m->unsaved = false;
+	text = describe(m);
+	if (text && m->saved && strcmp(text, m->saved) == 0)
+		return;
+	if (text)
+		r = state_write(m->state_path, text);
+	if (r < 0 && !m->save_failed)
+		log_error("Cannot write %s: %s; a restart of hotplugd would forget what is under way", m->state_path,
+			  strerror(-r));
+	m->save_failed = r < 0;
+	free(m->saved);
+	m->saved = r < 0 ? NULL : TAKE_PTR(text);
+}
+
+/* The end of each turn of the loop in which something happened. */
+static int on_turn_over(sd_event_source *source, void *userdata)
+{
+	recover_save(userdata);
+	return 0;
+}
+
+/* ---- taking over ---- */
+
+static void succeed_worker(struct manager *m)
+{
+	int r;
+
+	if (m->before.worker_pid == 0)
+		return;
+	r = worker_link_succeed(m->worker, m->before.worker_pid, m->before.worker_start);
+	if (r > 0)
+		log_debug("The commit worker of the hotplugd before this one (pid %d) has not ended yet",
+			  (int)m->before.worker_pid);
+	else if (r < 0)
+		log_warning("Cannot watch the commit worker of the hotplugd before this one: %s", strerror(-r));
+}
+
+void recover_init(struct manager *m)
+{
+	const char *directory = getenv("RUNTIME_DIRECTORY") ?: "/run/hotplugd";
+	int r;
+
+	m->resume_fd = fdstore_take(FDSTORE_SHIM);
+	if (asprintf(&m->state_path, "%s/state", directory) < 0) {
+		m->state_path = NULL;
+		r = -ENOMEM;
+	} else {
+		r = state_read(&m->before, m->state_path);
+	}
+	if (r == -EPROTO)
+		log_notice("%s is of another version of hotplugd: starting afresh", m->state_path);
+	else if (r < 0 && r != -ENOENT)
+		log_warning("Cannot use %s: %s; starting afresh", m->state_path ?: "the state file", strerror(-r));
+	engine_restore_last_id(m->engine, m->before.last_job_id);
+	succeed_worker(m);
+	r = sd_event_add_post(m->event, &m->save_source, on_turn_over, m);
+	if (r < 0)
+		log_error("Cannot watch for changes to write down: %s", strerror(-r));
+}
+
+void recover_free(struct manager *m)
+{
+	m->save_source = sd_event_source_disable_unref(m->save_source);
+	state_clear(&m->before);
+	free(m->saved);
+	free(m->state_path);
+	free(m->resume_presses);
+}
+
+void recover_resume(struct manager *m, struct shim_resume *ret)
+{
+	*ret = (struct shim_resume){ .fd = m->resume_fd, .family = m->before.family, .seq = m->before.seq };
+	m->resume_presses = calloc(m->before.n_slots + 1, sizeof(*m->resume_presses));
+	if (!m->resume_presses) {
+		ret->family = 0;
+		return;
+	}
+	for (size_t i = 0; i < m->before.n_slots; i++) {
+		const struct state_slot *s = &m->before.slots[i];
+
+		if (s->shim)
+			m->resume_presses[ret->n_presses++] = (struct shim_presses){ s->shim_id, s->generation, s->presses };
+	}
+	ret->presses = m->resume_presses;
+}
+
+/* A job that cannot go on is told of all the same: nothing ends unseen. */
+static void end_job(struct manager *m, const struct state_job *from, struct slot *s, enum job_state state, int error,
+		    const char *reason)
+{
+	struct job job = from->job;
+
+	job.state = state;
+	job.step = STEP_NONE;
+	job.error = error;
+	job.reason = (char *)reason;
+	journal_job_ended(&job, s, manager_now(m));
+}
+
+static bool same_life(const struct state_job *from, const struct slot *s)
+{
+	bool shim = s->backend == BACKEND_SHIM;
+
+	return from->shim == shim && (!shim || from->generation == s->generation);
+}
+
+static void put_back(struct manager *m, const struct state_job *from, bool stopped)
+{
+	struct slot *s = manager_slot_by_name(m, from->slot);
+	struct job job = from->job;
+	int r;
+
+	if (!s) {
+		end_job(m, from, NULL, JOB_GONE, 0, "The slot went away while hotplugd was restarted.");
+		return;
+	}
+	if (!same_life(from, s)) {
+		end_job(m, from, s, JOB_FAILED, ECONNRESET,
+			"The slot changed its driver while hotplugd was stopped: what it is now is listed anew.");
+		return;
+	}
+	job.slot = s->handle;
+	r = engine_restore_job(m->engine, &job, manager_now(m));
+	if (r < 0) {
+		end_job(m, from, s, JOB_FAILED, -r, "The job could not be taken up again after a restart of hotplugd.");
+		return;
+	}
+	log_info("%s: job %" PRIu32 " (%s) goes on: %s, step %s", s->name, job.id, operation_to_string(job.operation),
+		 job_state_to_string(job.state), job_step_to_string(job.step));
+	/* Who stops hotplugd and starts it another day does not expect it to eject. */
+	if (stopped && job.state < JOB_COMMITTING)
+		engine_cancel(m->engine, job.id, "hotplugd was stopped before the job had come to its commit.",
+			      manager_now(m));
+}
+
+static void put_back_legacy(struct manager *m, const struct state_legacy *from)
+{
+	struct legacy *l = engine_job(m->engine, from->job_id) ? calloc(1, sizeof(*l)) : NULL;
+
+	if (!l)
+		return; /* if he still waits, the shim asks for him again */
+	l->request = from->request;
+	l->job_id = from->job_id;
+	TAILQ_INSERT_TAIL(&m->legacy, l, entry);
+}
+
+void recover_jobs(struct manager *m)
+{
+	/* The socket is kept for the time of a restart only. */
+	bool stopped = m->resume_fd < 0 || shim_link_fd(m->shim) != m->resume_fd;
+
+	if (m->recovered)
+		return;
+	for (size_t i = 0; i < m->before.n_jobs; i++)
+		put_back(m, &m->before.jobs[i], stopped);
+	for (size_t i = 0; i < m->before.n_legacy; i++)
+		put_back_legacy(m, &m->before.legacy[i]);
+	m->recovered = m->unsaved = true;
+	m->restoring = true;
+	manager_run_engine(m);
+	m->restoring = false;
+}
+
+/* ---- what nobody was told of ---- */
+
+/* A job that ended unseen, or a refused press, may have left them blinking. */
+static void settle_indicators(struct manager *m, struct slot *s)
+{
+	bool on = s->power && (s->occupied || s->present) && !s->fault;
+
+	if (s->has_power_indicator && s->power_indicator == INDICATOR_BLINK)
+		shim_link_set_power_indicator(m->shim, s->shim_id, s->generation,
+					      on ? HPSHIM_INDICATOR_ON : HPSHIM_INDICATOR_OFF, 0);
+	if (s->has_attention_indicator && s->attention_indicator == INDICATOR_BLINK && !s->locate)
+		shim_link_set_attention_indicator(m->shim, s->shim_id, s->generation,
+						  s->fault ? HPSHIM_INDICATOR_ON : HPSHIM_INDICATOR_OFF, 0);
+}
+
+/* A card that is in since before we came, and that nobody has brought up. */
+static void settle_found_card(struct manager *m, struct slot *s)
+{
+	static const struct request insert = {
+		.operation = OPERATION_INSERT, .origin = ORIGIN_BOOT, .requested_by = "boot"
+	};
+	const struct job *job;
+	int r;
+
+	if (s->policy.insert != INSERT_AUTO) {
+		journal_event(s, SLOT_EVENT_PRESENCE, "card found",
+			      s->policy.insert == INSERT_NOTIFY ? VERDICT_NOTIFY : VERDICT_IGNORED);
+		return;
+	}
+	r = engine_request(m->engine, s->handle, &insert, manager_now(m), &job);
+	journal_event(s, SLOT_EVENT_PRESENCE, "card found", r == 0 ? VERDICT_STARTED : VERDICT_REFUSED);
+	manager_run_engine(m);
+}
+
+static void settle(struct manager *m, struct slot *s)
+{
+	const struct state_slot *before = s->was_known ? NULL : state_slot_by_name(&m->before, s->name);
+	bool known = s->was_known || before, was_present = before ? before->present : s->was_present;
+
+	if (before)
+		s->locate = before->locate;
+	s->unsettled = false;
+	s->was_known = true;
+	if (engine_slot_job(m->engine, s->handle))
+		return; /* which finds out by itself */
+	settle_indicators(m, s);
+	if (s->occupied && !s->present)
+		manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence", "card is not there any more");
+	else if (s->occupied && s->link_known && !s->link)
+		manager_feed(m, s, SLOT_EVENT_LINK, "link", "link is down");
+	else if (!s->occupied && s->present && known && !was_present)
+		manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence", "card came unseen");
+	else if (!s->occupied && s->present && !known)
+		settle_found_card(m, s);
+}
+
+void recover_settle(struct manager *m)
+{
+	struct slot *s, *next;
+
+	if (!m->recovered || !m->shim || !shim_link_live(m->shim))
+		return;
+	for (s = TAILQ_FIRST(&m->slots); s; s = next) {
+		next = TAILQ_NEXT(s, entry);
+		if (s->unsettled && s->backend == BACKEND_SHIM)
+			settle(m, s);
+	}
+	state_clear(&m->before); /* what is seen from now on is newer */
+}
