@@ -1,11 +1,24 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""Fixtures of the races, and the table at the end of the run."""
+"""Fixtures of the races, and the table at the end of the run.
+
+Those marked every_change belong to every change; the others are run by name:
+tests/check races. With --record the table goes to docs/results.md.
+"""
 
 import random
 
 import pytest
 
+from lab import results
 from races import race
+
+
+def pytest_addoption(parser):
+    parser.addoption("--record", action="store_true", help="write the races' table to docs/results.md")
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "every_change: a race that belongs to every change")
 
 
 @pytest.fixture
@@ -28,7 +41,7 @@ def tally(request, record_property):
         record_property("race", race.row(one))
 
 
-def pytest_terminal_summary(terminalreporter):
+def pytest_terminal_summary(terminalreporter, config):
     rows = []
     for reports in terminalreporter.stats.values():
         for report in reports:
@@ -38,3 +51,13 @@ def pytest_terminal_summary(terminalreporter):
         terminalreporter.section("races")
         for line in race.table(sorted(rows)):
             terminalreporter.write_line(line)
+        if config.getoption("--record"):
+            for name in sorted({row[0].split()[0] for row in rows}):
+                record(name, [row for row in rows if row[0].split()[0] == name], config)
+
+
+def record(name, rows, config):
+    """Write the section of one race."""
+    remarks = [f"{row[0]}, {row[1]}: {row[-1]}." for row in rows if row[-1]]
+    results.put(f"Race {name}", f"tests/check races --rounds {config.getoption('--rounds')} -- --record -k test_{name.lower()}.py",
+                "\n\n".join([results.table(race.HEAD[:-1], [row[:-1] for row in sorted(rows)])] + remarks))

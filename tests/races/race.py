@@ -13,9 +13,12 @@ class Tally:
     system: str
     seed: int
     outcomes: list = dataclasses.field(default_factory=list)
+    remark: str = ""
+    slowest: float = 0      # seconds that hpctl list took at most; 0: not measured
 
-    def note(self, outcome):
+    def note(self, outcome, slowest=0):
         self.outcomes.append(outcome)
+        self.slowest = max(self.slowest, slowest)
         print(f"{self.race} {self.system}: round {len(self.outcomes)}: {outcome}", flush=True)
 
     @property
@@ -37,10 +40,11 @@ class Tally:
 
 def row(tally):
     return [tally.race, tally.system, tally.rounds, tally.hung,
-            tally.rounds - tally.hung - tally.ok, tally.ok, tally.seed]
+            tally.rounds - tally.hung - tally.ok, tally.ok,
+            f"{tally.slowest:.2f} s" if tally.slowest else "-", tally.seed, tally.remark]
 
 
-HEAD = ["race", "system", "rounds", "hung", "other", "ok", "seed"]
+HEAD = ["race", "system", "rounds", "hung", "other", "ok", "slowest list", "seed", "remark"]
 
 
 def table(rows):

@@ -6,6 +6,8 @@ import pytest
 from lab.channel import CommandFailed, GuestTimeout
 from races import r1
 
+pytestmark = pytest.mark.every_change
+
 BY_HAND = "echo 1 > {upstream}/remove"
 BY_HPCTL = "hpctl eject slot1"
 
