@@ -10,7 +10,8 @@ import time
 from lab.channel import GuestTimeout
 
 WINDOW = 5.0            # seconds from a press to its effect, of pciehp and of hotplugd
-JITTER = (-0.5, 0.1)    # of the removal, around the end of the window
+STAGGER = 0.15          # from press to press; a removal lasts about three of them
+JITTER = (-0.15, 0.4)   # of the removal, around the ends of the windows
 CHILDREN = (3, 4, 5, 6)
 GONE = 60               # deadline for the removal
 GIVEN_UP = 30           # the same on the stock kernel: whoever hangs is reported before it
@@ -32,14 +33,16 @@ def fill(g):
 
 
 def race(g, remove, rng):
-    """Press all children and start the removal about when the presses mature;
+    """Press all children, the one that is removed last as the last one, and start
+    the removal about when the presses mature;
     return the process that removes and the switch's sysfs path."""
     upstream = UPSTREAM.format(g.address(1))
     start = time.monotonic()
-    for slot in CHILDREN:
+    # not waits for something: the moments are what the race is about
+    for number, slot in enumerate(reversed(CHILDREN)):
+        time.sleep(max(0, start + number * STAGGER - time.monotonic()))
         g.press(slot)
     delay = WINDOW + rng.uniform(*JITTER) - (time.monotonic() - start)
-    # not a wait for something: the moment of the removal is what the race is about
     return g.spawn(f"sleep {delay:.3f}; {remove.format(upstream=upstream)}"), upstream
 
 

@@ -60,6 +60,8 @@ def bring_back(g):
     slots = [f"slot{slot}" for slot in r1.CHILDREN]
     for slot in slots:
         g.wait_until(f"hpctl status {slot}", 60)
+    # a card that was off when its port went is found, and brought up
+    g.wait_until(r1.NO_JOBS, 60)
     cards = list(g.plugged)
     g.run(["hpctl", "eject"] + slots, timeout=90)
     for card in cards:
