@@ -9,6 +9,7 @@
  */
 #include <linux/netlink.h>
 #include <net/genetlink.h>
+#include "compat.h"
 #include "event.h"
 #include "port.h"
 #include "slot.h"
@@ -340,7 +341,7 @@ static int hps_genl_answer(struct sk_buff *skb, struct genl_info *info)
 /* cb->ctx is the number of the last event that was put. */
 static int hps_genl_replay_start(struct netlink_callback *cb)
 {
-	struct nlattr **attrs = genl_dumpit_info(cb)->attrs;
+	struct nlattr **attrs = hps_dump_attrs(cb);
 	u64 *after = (u64 *)cb->ctx;
 
 	BUILD_BUG_ON(sizeof(*after) > sizeof(cb->ctx));

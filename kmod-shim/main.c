@@ -42,12 +42,9 @@ static int __init hps_init(void)
 	hps_wq = alloc_workqueue("hpshim", WQ_UNBOUND | WQ_FREEZABLE, WQ_MAX_ACTIVE);
 	if (!hps_wq)
 		goto err_event_wq;
-	error = hps_pcie_register();
-	if (error)
-		goto err_wq;
 	error = hps_shpc_register();
 	if (error)
-		goto err_pcie;
+		goto err_wq;
 	error = hps_controller_init();
 	if (error)
 		goto err_shpc;
@@ -60,8 +57,6 @@ err_controller:
 	hps_controller_exit();
 err_shpc:
 	hps_shpc_unregister();
-err_pcie:
-	hps_pcie_unregister();
 err_wq:
 	destroy_workqueue(hps_wq);
 err_event_wq:

@@ -14,6 +14,7 @@
 #include <linux/interrupt.h>
 #include <linux/pm_runtime.h>
 #include <linux/slab.h>
+#include "compat.h"
 #include "event.h"
 #include "pcie.h"
 #include "port.h"
@@ -302,9 +303,10 @@ static struct pcie_port_service_driver hps_pcie_driver = {
 	.driver.owner = THIS_MODULE,
 };
 
-static int hps_pcie_match_service(struct device *dev, void *data)
+static int hps_pcie_match_service(struct device *dev, hps_match_data *data)
 {
-	return dev->bus == hps_pcie_driver.driver.bus && hps_service_check(dev, data);
+	/* The bus is not exported; its name is ABI. */
+	return dev->bus && !strcmp(dev->bus->name, "pci_express") && hps_service_check(dev, data);
 }
 
 /*
@@ -381,20 +383,58 @@ static struct notifier_block hps_pcie_notifier = {
 	.notifier_call = hps_pcie_notify,
 };
 
-int hps_pcie_register(void)
+/* What the bus does in later kernels. */
+static int hps_pcie_device_probe(struct device *dev)
 {
-	int error = pcie_port_service_register(&hps_pcie_driver);
+	return hps_pcie_probe(to_pcie_device(dev));
+}
 
+static int hps_pcie_device_remove(struct device *dev)
+{
+	hps_pcie_remove(to_pcie_device(dev));
+	return 0;
+}
+
+static DEFINE_MUTEX(hps_pcie_register_mutex);	/* the next one; taken before device_lock */
+static bool hps_pcie_registered;
+
+/*
+ * Registers our driver on the bus of @service, unless it is. Only a service can
+ * tell which bus that is, so it is done when the first port is adopted, before
+ * it is claimed: nothing binds on the way. Takes the device_lock of every
+ * service that has no driver; the caller holds none.
+ */
+int hps_pcie_register(struct device *service)
+{
+	struct device_driver *driver = &hps_pcie_driver.driver;
+	int error = 0;
+
+	mutex_lock(&hps_pcie_register_mutex);
+	if (hps_pcie_registered)
+		goto unlock;
+	driver->name = hps_pcie_driver.name;
+	driver->bus = service->bus;
+	if (!service->bus->probe) {
+		driver->probe = hps_pcie_device_probe;
+		driver->remove = hps_pcie_device_remove;
+	}
+	error = driver_register(driver);
 	if (error)
-		return error;
-	error = bus_register_notifier(hps_pcie_driver.driver.bus, &hps_pcie_notifier);
+		goto unlock;
+	error = bus_register_notifier(driver->bus, &hps_pcie_notifier);
 	if (error)
-		pcie_port_service_unregister(&hps_pcie_driver);
+		driver_unregister(driver);
+	hps_pcie_registered = !error;
+unlock:
+	mutex_unlock(&hps_pcie_register_mutex);
 	return error;
 }
 
+/* No port is being adopted. */
 void hps_pcie_unregister(void)
 {
+	if (!hps_pcie_registered)
+		return;
 	bus_unregister_notifier(hps_pcie_driver.driver.bus, &hps_pcie_notifier);
-	pcie_port_service_unregister(&hps_pcie_driver);
+	driver_unregister(&hps_pcie_driver.driver);
 }

@@ -7,9 +7,10 @@
  */
 #include <linux/device.h>
 #include <linux/pci.h>
+#include "compat.h"
 #include "port.h"
 
-static int hps_port_match_bus(struct device *dev, void *data)
+static int hps_port_match_bus(struct device *dev, hps_match_data *data)
 {
 	/* pcibus_class is not exported; its name is ABI. */
 	return dev->class && !strcmp(dev->class->name, "pci_bus");

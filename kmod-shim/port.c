@@ -319,6 +319,11 @@ static int hps_port_adopt(struct hps_port *port)
 		goto put;
 	}
 
+	if (!hps_port_is_shpc(port, dev)) {
+		error = hps_pcie_register(dev);
+		if (error)
+			goto put;
+	}
 	hps_port_hold_slots(port, dev);
 	hps_port_set(port, true, native);
 	if (!hps_port_is_shpc(port, dev))

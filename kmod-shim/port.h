@@ -30,7 +30,7 @@ struct device *hps_port_device(struct pci_dev *pdev);
 struct pci_dev *hps_port_parse(const char *address);
 
 /* pcie.c */
-int hps_pcie_register(void);
+int hps_pcie_register(struct device *service);
 void hps_pcie_unregister(void);
 struct device *hps_pcie_service(struct pci_dev *pdev);
 int hps_pcie_attach(struct device *service);

@@ -48,10 +48,6 @@ struct pcie_port_service_driver {
 /* Exported, but declared only in drivers/pci/pci.h. */
 int pci_hp_add_bridge(struct pci_dev *dev);
 
-/* Exported by 6.1; later kernels leave driver_register() to us. */
-int pcie_port_service_register(struct pcie_port_service_driver *new);
-void pcie_port_service_unregister(struct pcie_port_service_driver *new);
-
 /* Does @device, a hotplug service of @port, have the layout that we think? */
 static inline bool hps_service_check(const struct device *device, const struct pci_dev *port)
 {

@@ -377,6 +377,8 @@ err_stop:
 	return error;
 }
 
+static struct pci_driver hps_shpc_driver;
+
 static int hps_shpc_probe(struct pci_dev *bridge, const struct pci_device_id *id)
 {
 	int error;
@@ -384,7 +386,7 @@ static int hps_shpc_probe(struct pci_dev *bridge, const struct pci_device_id *id
 	if (!hps_port_claimed(bridge))
 		return -ENODEV;
 	/* From here on the native driver may be bound by hand, or by us. */
-	hps_override_clear(bridge);
+	hps_override_clear(bridge, &hps_shpc_driver.driver);
 	error = hps_shpc_start(bridge);
 	if (error)
 		hps_port_declined(bridge);
@@ -431,7 +433,7 @@ bool hps_shpc_owns(struct pci_dev *bridge)
 void hps_shpc_unreserve(struct pci_dev *bridge)
 {
 	device_lock(&bridge->dev);
-	hps_override_clear(bridge);
+	hps_override_clear(bridge, &hps_shpc_driver.driver);
 	device_unlock(&bridge->dev);
 }
 
