@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Builds the project for the guest and installs it into a tree in the build folder."""
 
+import shutil
 import subprocess
 
 from lab import kernel, paths
 
 
-def guest_build(name=kernel.DEFAULT):
+def guest_build():
     """Configure and compile; return the build directory, or None without a meson.build."""
     if not (paths.SOURCE / "meson.build").exists():
         paths.say("no meson.build: the guest is a stock system")
@@ -15,21 +16,24 @@ def guest_build(name=kernel.DEFAULT):
     directory.parent.mkdir(parents=True, exist_ok=True)
     if not (directory / "build.ninja").exists():
         run("meson", "setup", directory, paths.SOURCE, "--prefix=/usr", "-Dmodule=enabled",
-            f"-Dkernel_dir={kernel.headers(kernel.KERNELS[name])}", "-Dtest_build=true")
+            f"-Dkernel_dir={kernel.headers(kernel.KERNELS[kernel.DEFAULT])}", "-Dtest_build=true")
     run("meson", "compile", "-C", directory)
     return directory
 
 
 def installed(name=kernel.DEFAULT):
     """Build and install; return the tree (None: stock). Trees are named by their
-    content, so that another caller's guest keeps the one it boots from."""
+    content, so that another caller's guest keeps the one it boots from. User space
+    is the same for all kernels; the module is each one's own."""
     with paths.lock(paths.BUILD / "guest.lock"):
-        directory = guest_build(name)
+        directory = guest_build()
         if not directory:
             return None
         new = paths.BUILD / "guest-tree.new"
         paths.remove(new)
         run("meson", "install", "-C", directory, "--no-rebuild", "--quiet", "--destdir", new)
+        if name != kernel.DEFAULT:
+            replace_module(new, name)
         tree = paths.BUILD / f"guest-tree-{paths.tree_digest(new)}"
         if tree.exists():
             paths.remove(new)
@@ -40,6 +44,18 @@ def installed(name=kernel.DEFAULT):
         for path in older[:-3]:
             paths.remove(path)
         return tree
+
+
+def replace_module(tree, name):
+    """Put the module for a kernel in the place of the default one's."""
+    boot = kernel.ready(name)
+    module = paths.made_once(
+        paths.BUILD / f"hpshim-{boot.top.name}-{paths.tree_digest(paths.SOURCE / 'kmod-shim')}.ko",
+        lambda new: boot.toolchain.module(boot.headers, new))
+    paths.remove(tree / "usr/lib/modules")
+    target = tree / "usr/lib/modules" / boot.release / "updates"
+    target.mkdir(parents=True)
+    shutil.copy2(module, target / "hpshim.ko")
 
 
 def run(*command):

@@ -17,13 +17,15 @@ import re
 
 import pytest
 
-from lab import build, paths
+from lab import build, kernel, paths
 from lab.guest import Guest
 
 AT_ONCE = 4     # shared guests kept alive by one pytest process
 
 
 def pytest_addoption(parser):
+    parser.addoption("--kernel", default=kernel.DEFAULT, choices=list(kernel.KERNELS),
+                     help="the kernel that guests boot")
     parser.addoption("--rounds", type=int, default=3, help="rounds of each race")
     parser.addoption("--seed", type=int, help="seed of the races' timing, from an earlier run's table")
 
@@ -45,16 +47,22 @@ def pytest_runtest_makereport(item, call):
         item.failed = True
 
 
-@functools.cache
-def tree():
-    return build.installed()
-
-
 class Pool:
-    """The shared guests of this process, oldest use first."""
+    """The shared guests of this process, oldest use first; all boot one kernel."""
 
-    def __init__(self):
+    def __init__(self, kernel_name):
+        self.kernel_name = kernel_name
         self.guests = {}
+
+    @functools.cached_property
+    def tree(self):
+        return build.installed(self.kernel_name)
+
+    def guest(self, topology, stock=False, **options):
+        """A new guest, which is not shared. `stock`: "bare" is without our files,
+        any other truth is the same image with hotplugd kept from starting."""
+        return Guest(topology, None if stock == "bare" else self.tree, stock=bool(stock),
+                     kernel_name=self.kernel_name, **options)
 
     def take(self, key, make):
         guest = self.guests.pop(key, None)
@@ -95,8 +103,8 @@ def is_tidy(guest):
 
 
 @pytest.fixture(scope="session")
-def pool():
-    pool = Pool()
+def pool(request):
+    pool = Pool(request.config.getoption("--kernel"))
     yield pool
     pool.end()
 
@@ -107,10 +115,8 @@ def guest(request, pool):
     used = []
 
     def give(topology, stock=False, fresh=False, **options):
-        # a stock guest is the same image, with hotplugd kept from starting
         options.setdefault("snapshot", "cold" not in options)
-        make = functools.partial(Guest, topology, None if stock == "bare" else tree(),
-                                 stock=bool(stock), **options)
+        make = functools.partial(pool.guest, topology, stock, **options)
         alone = fresh or len(options) > 1
         if alone:
             guest = make()
@@ -124,7 +130,7 @@ def guest(request, pool):
     @contextlib.contextmanager
     def own(topology, stock=False, **options):
         """A guest for a part of a test, which may ruin it."""
-        guest = Guest(topology, None if stock == "bare" else tree(), stock=bool(stock), **options)
+        guest = pool.guest(topology, stock, **options)
         try:
             yield guest.start()
         finally:

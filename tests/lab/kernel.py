@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The kernels a guest can boot: fetched from the archive, unpacked, never installed.
+"""The kernels a guest can boot: fetched from the archive, unpacked, never installed;
+and one that is built from the archive's sources, to find mistakes.
 
 A kernel in the cache is a directory with `vmlinuz`, `root/` (its modules, as a
 tree for depmod and modprobe), `modules.sqfs` (the same, for the guest) and
@@ -7,25 +8,30 @@ tree for depmod and modprobe), `modules.sqfs` (the same, for the guest) and
 """
 
 import dataclasses
+import os
 import pathlib
-import re
 import shutil
 import subprocess
 
-from lab import paths
+from lab import paths, toolchain
 
 
 @dataclasses.dataclass(frozen=True)
 class Kernel:
     name: str
-    suite: str      # of the archive; its headers and compiler build the module
-    headers: str    # glob of header packages as they lie in /usr/src
+    suite: str              # of the archive; its compiler builds the module
+    headers: str = None     # glob of header packages as they lie in /usr/src
+    source: str = None      # package of the sources that it is built from
 
 
-KERNELS = {
-    "6.1": Kernel("6.1", "bookworm", "linux-headers-6.1.*-[0-9]*-amd64"),
-}
+KERNELS = {kernel.name: kernel for kernel in (
+    Kernel("6.1", "bookworm", headers="linux-headers-6.1.*-[0-9]*-amd64"),
+    Kernel("6.12", "trixie", headers="linux-headers-6.12.*-amd64"),
+    Kernel("7.2", "sid", headers="linux-headers-7.*-amd64"),
+    Kernel("debug", "bookworm", source="linux-source-6.1"),
+)}
 DEFAULT = "6.1"
+DEBUG_CONFIG = paths.LAB / "debug.config"
 
 # Never needed in the guest, and most of the package's size.
 LEFT_OUT = ["sound", "drivers/media", "drivers/gpu", "drivers/infiniband", "drivers/iio",
@@ -44,6 +50,7 @@ class Unpacked:
     release: str
     headers: pathlib.Path
     top: pathlib.Path
+    toolchain: toolchain.Toolchain
 
     @property
     def image(self):
@@ -71,47 +78,106 @@ class Unpacked:
 
 
 def headers(kernel):
-    """The newest installed headers of this kernel."""
-    found = [path for path in pathlib.Path("/usr/src").glob(kernel.headers)
-             if (path / "Module.symvers").exists()]
-    if not found:
-        raise RuntimeError(f"no headers for Linux {kernel.name}: install linux-headers-amd64")
-    return max(found, key=lambda path: [int(n) for n in re.findall(r"\d+", path.name)])
+    """The newest headers of a kernel of this machine's own suite."""
+    return toolchain.ready(kernel.suite).headers(kernel.headers)
 
 
 def ready(name=DEFAULT):
     """Make a kernel ready to boot; return where it is."""
     kernel = KERNELS[name]
-    where = headers(kernel)
+    tools = toolchain.ready(kernel.suite)
+    if kernel.source:
+        return built(kernel, tools)
+    where = tools.headers(kernel.headers)
     release = where.name.removeprefix("linux-headers-")
-    version = paths.run("dpkg-query", "-W", "-f", "${Version}", where.name)
+    version = tools.top.name if tools.top else paths.run("dpkg-query", "-W", "-f", "${Version}", where.name)
     recipe = paths.digest(version, LEFT_OUT, FOR_INITRAMFS, pathlib.Path(__file__).read_bytes())
     final = paths.CACHE / f"kernel-{release}-{recipe}"
-    top = paths.made_once(final, lambda new: unpack(new, release, version))
-    return Unpacked(release, where, top)
+    top = paths.made_once(final, lambda new: unpack(new, release, version, tools))
+    return Unpacked(release, where, top, tools)
 
 
-def unpack(new, release, version):
-    paths.say(f"unpacking Linux {release} ({version})")
-    new.mkdir(parents=True)
-    package = f"linux-image-{release}={version}"
-    subprocess.run(["apt-get", "download", "-qq", package], cwd=new, check=True,
+def fetch(package, where):
+    """Download a package of this machine's own suite; return the file."""
+    subprocess.run(["apt-get", "download", "-qq", package], cwd=where, check=True,
                    stderr=subprocess.DEVNULL)
-    deb, = new.glob("*.deb")
+    deb, = where.glob("*.deb")
+    return deb
+
+
+def unpack(new, release, version, tools):
+    paths.say(f"unpacking Linux {release}")
+    new.mkdir(parents=True)
+    if tools.top:
+        deb, = (tools.top / "var/tmp").glob("linux-image-*.deb")
+    else:
+        deb = fetch(f"linux-image-{release}={version}", new)
     tree = new / "deb"
     paths.run("dpkg-deb", "-x", deb, tree)
-    deb.unlink()
+    if not tools.top:
+        deb.unlink()
     (tree / "boot" / f"vmlinuz-{release}").rename(new / "vmlinuz")
     modules = tree / "lib/modules" / release
     if not modules.exists():
         modules = tree / "usr/lib/modules" / release
     for name in LEFT_OUT:
         shutil.rmtree(modules / "kernel" / name, ignore_errors=True)
+    # what mounts the root file system has to do without the kernel's help
+    paths.run("find", modules, "-name", "*.ko.xz", "-exec", "xz", "-d", "{}", "+")
+    pack(new, modules, release)
+    shutil.rmtree(tree)
+
+
+def pack(new, modules, release):
+    """Make the modules into the tree that modprobe and the guest want."""
     target = new / "root/usr/lib/modules" / release
     target.parent.mkdir(parents=True)
     modules.rename(target)
     (new / "root/lib").symlink_to("usr/lib")
-    shutil.rmtree(tree)
     paths.run("/sbin/depmod", "-b", new / "root", release)
     paths.run("mksquashfs", new / "root/usr", new / "modules.sqfs", "-keep-as-directory",
               "-all-root", "-noI", "-noD", "-noF", "-noX", "-no-progress")
+
+
+def built(kernel, tools):
+    """A kernel built from the archive's sources with debug.config; the tree that
+    it was built in serves as its headers."""
+    version = paths.run("apt-cache", "show", "--no-all-versions", kernel.source)
+    version = next(line for line in version.splitlines() if line.startswith("Version:")).split()[1]
+    recipe = paths.digest(version, DEBUG_CONFIG.read_bytes())
+    top = paths.made_once(paths.CACHE / f"kernel-{kernel.name}-{recipe}",
+                          lambda new: build(new, kernel, version))
+    headers = top / kernel.source
+    release = (headers / "include/config/kernel.release").read_text().strip()
+    return Unpacked(release, headers, top, tools)
+
+
+def build(new, kernel, version):
+    paths.say(f"building Linux {version} with {DEBUG_CONFIG.name}, which takes half an hour")
+    new.mkdir(parents=True)
+    deb = fetch(f"{kernel.source}={version}", new)
+    paths.run("dpkg-deb", "-x", deb, new / "deb")
+    deb.unlink()
+    paths.run("tar", "-C", new, "-xf", new / f"deb/usr/src/{kernel.source}.tar.xz")
+    shutil.rmtree(new / "deb")
+    make = ["make", "-C", new / kernel.source, f"-j{os.cpu_count()}", "-s", "KBUILD_BUILD_USER=lab",
+            "KBUILD_BUILD_HOST=lab"]
+    paths.run(*make, f"KCONFIG_ALLCONFIG={DEBUG_CONFIG}", "allnoconfig")
+    missing = unset(new / kernel.source / ".config")
+    if missing:
+        raise RuntimeError(f"{DEBUG_CONFIG.name} asks for what did not come about: {', '.join(missing)}")
+    paths.run(*make, "bzImage", "modules")
+    shutil.copy2(new / kernel.source / "arch/x86/boot/bzImage", new / "vmlinuz")
+    release = (new / kernel.source / "include/config/kernel.release").read_text().strip()
+    paths.run(*make, f"INSTALL_MOD_PATH={new / 'installed'}", "modules_install")
+    modules = new / "installed/lib/modules" / release
+    for link in ("build", "source"):
+        (modules / link).unlink(missing_ok=True)
+    pack(new, modules, release)
+
+
+def unset(config):
+    """Lines of debug.config that are not so in the configuration."""
+    got = set(config.read_text().splitlines())
+    return [line for line in DEBUG_CONFIG.read_text().splitlines()
+            if line.startswith("CONFIG_") and line not in got]

@@ -15,8 +15,6 @@ import time
 import pytest
 
 from lab import paths
-from lab.fixtures import tree
-from lab.guest import Guest
 
 HEADER = paths.SOURCE / "kmod-shim/uapi/hpshim.h"
 U64 = {"PRESSES", "SEQ", "TIME_NS", "COOKIE", "REQUEST"}
@@ -193,10 +191,10 @@ class Refused(AssertionError):
 class Client:
     """A netlink socket in guest `g`; `close` ends the process that holds it.
 
-    In a storm an acknowledgement may get lost like an event: let one socket
+    `wrap` is a command that starts the process. In a storm an acknowledgement may get lost like an event: let one socket
     command that does not listen."""
 
-    def __init__(self, g, user="root", receive_buffer=0, listen=True):
+    def __init__(self, g, user="root", receive_buffer=0, listen=True, wrap=()):
         tables = {"COMMANDS": COMMANDS, "ATTRIBUTES": ATTRIBUTES, "EVENTS": EVENTS,
                   "U64": sorted(U64), "STRINGS": sorted(STRINGS), "RECEIVE_BUFFER": receive_buffer,
                   "LISTEN": listen}
@@ -204,11 +202,11 @@ class Client:
         self.g = g
         self.ids = itertools.count(1)
         self.cookies = itertools.count(1000)
-        self.process = g.spawn(["python3", "-c", source], user=user, stdin=None)
+        self.process = g.spawn([*wrap, "python3", "-c", source], user=user, stdin=None)
         self.seen = 0           # bytes of output that were parsed
         self.said = []          # all that it printed
         self.looked = 0         # of that, already looked at by event()
-        self.pid = self.until(lambda m: "ready" in m)["ready"]
+        self.pid = self.until(lambda m: "ready" in m or "error" in m).get("ready")
 
     def _parse(self):
         text = self.process.out
@@ -349,9 +347,10 @@ def bare(request, pool):
     the module is there to be loaded; shared with others that ask for the same."""
     used = []
 
-    def give(topology):
-        make = functools.partial(Guest, topology, tree(), append=["systemd.mask=hotplugd.service"])
-        guest = pool.take((topology, "shim"), make)
+    def give(topology, append=(), qemu=()):
+        make = functools.partial(pool.guest, topology, qemu=qemu,
+                                 append=["systemd.mask=hotplugd.service", *append])
+        guest = pool.take((topology, "shim", *append, *qemu), make)
         used.append((guest, guest.serial.size()))
         return guest
 
