@@ -84,13 +84,22 @@ SHPC_BEHIND_PCIE = Topology(
     (Slot("40", "rp40"),) +
     tuple(Slot(str(i), "br1", f"{i:#x}", "shpc", "40") for i in range(1, 32)))
 
+# Two such bridges, the second one in slot 1 of the first; it calls its slots 1 to
+# 31 as well, and the kernel 1-1 to 31-1.
+SHPC_TWO_LEVELS = Topology(
+    "shpc-two-levels", ("pci-bridge,id=br1,bus=pcie.0,addr=0x3,chassis_nr=7,shpc=on",
+                        "pci-bridge,id=br2,bus=br1,addr=0x1,chassis_nr=8,shpc=on"),
+    tuple(Slot(str(i), "br1", f"{i:#x}", "shpc") for i in range(1, 32)) +
+    tuple(Slot(f"{i}-1", "br2", f"{i:#x}", "shpc", "1") for i in range(1, 32)))
+
 # Two chassis that both call their slot 1: the kernel names the second one 1-1.
 CLASH = Topology(
     "clash", tuple(f"pcie-root-port,id=rp{i},bus=pcie.0,addr={1 + i:#x},chassis={i},slot=1"
                    for i in (1, 2)),
     (Slot("1", "rp1"), Slot("1-1", "rp2")))
 
-TOPOLOGIES = {t.name: t for t in (FLAT, FLAT_NO_POWER, SWITCH, SWITCH_KEPT, SHPC, SHPC_BEHIND_PCIE, CLASH)}
+TOPOLOGIES = {t.name: t for t in (FLAT, FLAT_NO_POWER, SWITCH, SWITCH_KEPT, SHPC, SHPC_BEHIND_PCIE,
+                                  SHPC_TWO_LEVELS, CLASH)}
 
 
 def find(name):

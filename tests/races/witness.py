@@ -43,8 +43,9 @@ def capability(config, wanted):
 
 def pcie(config, at):
     caps, control, status = struct.unpack_from("<IHH", config, at + 0x14)
-    link, = struct.unpack_from("<H", config, at + 0x12)
-    return {"present": bool(status & 0x40), "link": bool(link & 0x2000),
+    link_caps, _, link = struct.unpack_from("<IHH", config, at + 0x0c)
+    return {"present": bool(status & 0x40),
+            "link": bool(link & 0x2000) if link_caps & 1 << 20 else None,
             "power": not (caps & 2 and control & 0x400), "controller": bool(caps & 2)}
 
 def shpc(fd, at, device):
