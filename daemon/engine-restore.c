@@ -88,3 +88,13 @@ uint32_t engine_last_id(const struct engine *e)
 {
 	return e->last_job_id;
 }
+
+const struct job *engine_untold_next(const struct engine *e, const struct job *previous)
+{
+	const struct engine_job *j = previous ? TAILQ_NEXT((const struct engine_job *)previous, entry) :
+						TAILQ_FIRST(&e->ended);
+
+	while (j && j->ended_taken)
+		j = TAILQ_NEXT(j, entry);
+	return j ? &j->job : NULL;
+}

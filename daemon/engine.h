@@ -263,6 +263,10 @@ int engine_restore_job(struct engine *e, const struct job *as, usec_t now);
 /* Numbers of new jobs begin above @id. */
 void engine_restore_last_id(struct engine *e, uint32_t id);
 
+/* Jobs that have ended and whose ACTION_JOB_ENDED was not taken yet, oldest first;
+ * NULL behind the last. */
+const struct job *engine_untold_next(const struct engine *e, const struct job *previous);
+
 /* The number of the newest job so far. */
 uint32_t engine_last_id(const struct engine *e);
 

@@ -433,6 +433,7 @@ static void tell_end(struct manager *m, const struct job *job)
 	if (s)
 		manager_slot_changed(m, s);
 	registry_forget_departed(m, job->slot);
+	m->unsaved = true; /* told, so it need not be known any more */
 }
 
 void job_run_action(struct manager *m, const struct action *a)

@@ -67,13 +67,15 @@ void manager_run_engine(struct manager *m)
 	usec_t deadline;
 	int r;
 
+	m->unsaved = true;
 	if (m->running)
 		return; /* an action answered at once: the loop below goes on with it */
 	m->running = true;
-	m->unsaved = true;
 	while (engine_next_action(m->engine, &action)) {
+		/* Nobody is told of a job that a restart could forget. */
+		if (action.type == ACTION_JOB_NEW)
+			recover_save(m);
 		job_run_action(m, &action);
-		m->unsaved = true;
 	}
 	m->running = false;
 	recover_save(m);

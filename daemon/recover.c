@@ -43,20 +43,26 @@ static void collect_slots(struct manager *m, struct state *st)
 	}
 }
 
+static void collect_job(struct manager *m, struct state *st, const struct job *j)
+{
+	struct slot *s = manager_slot_by_handle(m, j->slot);
+
+	if (!s)
+		return;
+	st->jobs[st->n_jobs++] = (struct state_job){
+		.job = *j,
+		.slot = s->name,
+		.shim = s->backend == BACKEND_SHIM,
+		.generation = s->generation,
+	};
+}
+
 static void collect_jobs(struct manager *m, struct state *st)
 {
-	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j)) {
-		struct slot *s = manager_slot_by_handle(m, j->slot);
-
-		if (!s)
-			continue;
-		st->jobs[st->n_jobs++] = (struct state_job){
-			.job = *j,
-			.slot = s->name,
-			.shim = s->backend == BACKEND_SHIM,
-			.generation = s->generation,
-		};
-	}
+	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j))
+		collect_job(m, st, j);
+	for (const struct job *j = engine_untold_next(m->engine, NULL); j; j = engine_untold_next(m->engine, j))
+		collect_job(m, st, j);
 }
 
 static char *describe(struct manager *m)
@@ -72,6 +78,8 @@ static char *describe(struct manager *m)
 	TAILQ_FOREACH(s, &m->slots, entry)
 		n_slots++;
 	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j))
+		n_jobs++;
+	for (const struct job *j = engine_untold_next(m->engine, NULL); j; j = engine_untold_next(m->engine, j))
 		n_jobs++;
 	TAILQ_FOREACH(l, &m->legacy, entry)
 		n_legacy++;
@@ -210,6 +218,11 @@ static void put_back(struct manager *m, const struct state_job *from, bool stopp
 	struct job job = from->job;
 	int r;
 
+	if (job_state_is_final(job.state)) {
+		/* It had ended, and nobody was told. */
+		end_job(m, from, s, job.state, job.error, job.reason);
+		return;
+	}
 	if (!s) {
 		end_job(m, from, NULL, JOB_GONE, 0, "The slot went away while hotplugd was restarted.");
 		return;

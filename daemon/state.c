@@ -252,7 +252,7 @@ static void get_job(json_object *o, struct state_job *s, bool *ok)
 	j->error = (int)get_number(o, "error", 4095, ok);
 	j->reason = get_copy(o, "reason", false, ok);
 	j->requested_by = get_copy(o, "requested-by", true, ok);
-	if (j->id == 0 || j->operation < 0 || j->origin < 0 || j->state < 0 || job_state_is_final(j->state) || j->step < 0)
+	if (j->id == 0 || j->operation < 0 || j->origin < 0 || j->state < 0 || j->step < 0)
 		*ok = false;
 }
 

@@ -27,7 +27,7 @@ struct state_slot {
 	bool locate;
 };
 
-/* A job under way; job.slot is not used, @slot is its name. */
+/* A job under way, or one that has ended and nobody was told yet; job.slot is not used, @slot is its name. */
 struct state_job {
 	struct job job;
 	char *slot;

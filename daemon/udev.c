@@ -20,6 +20,10 @@
 
 #define GRACE_MAX_SEC 3600
 
+/* Its files are named by sd_device_get_device_id() of systemd, its lines are
+ * "E:PROPERTY=VALUE" and others. */
+#define UDEV_DATABASE "/run/udev/data"
+
 struct udev_link {
 	struct udev *udev;
 	struct udev_monitor *monitor;
@@ -103,51 +107,51 @@ void policy_clear(struct policy *p)
 	p->name = NULL;
 }
 
-static void wrong_value(struct udev_device *d, const char *property, const char *value, const char *right)
+static void wrong_value(const char *device, const char *property, const char *value, const char *right)
 {
-	log_warning("%s: udev property %s=\"%s\" is ignored: it should be %s", udev_device_get_sysname(d), property,
+	log_warning("%s: udev property %s=\"%s\" is ignored: it should be %s", device, property,
 		    value, right);
 }
 
-static void apply_button(struct udev_device *d, const char *value, struct policy *p)
+static void apply_button(const char *device, const char *value, struct policy *p)
 {
 	enum button_policy b = button_policy_from_string(value);
 
 	if (b == _BUTTON_POLICY_INVALID)
-		wrong_value(d, UDEV_PROPERTY_BUTTON, value, "eject, notify or ignore");
+		wrong_value(device, UDEV_PROPERTY_BUTTON, value, "eject, notify or ignore");
 	else
 		p->button = b;
 }
 
-static void apply_insert(struct udev_device *d, const char *value, struct policy *p)
+static void apply_insert(const char *device, const char *value, struct policy *p)
 {
 	enum insert_policy i = insert_policy_from_string(value);
 
 	if (i == _INSERT_POLICY_INVALID)
-		wrong_value(d, UDEV_PROPERTY_INSERT, value, "auto, notify or ignore");
+		wrong_value(device, UDEV_PROPERTY_INSERT, value, "auto, notify or ignore");
 	else
 		p->insert = i;
 }
 
-static void apply_protect(struct udev_device *d, const char *value, struct policy *p)
+static void apply_protect(const char *device, const char *value, struct policy *p)
 {
 	if (strcmp(value, "1") == 0)
 		p->protect = true;
 	else if (strcmp(value, "0") != 0)
-		wrong_value(d, UDEV_PROPERTY_PROTECT, value, "0 or 1");
+		wrong_value(device, UDEV_PROPERTY_PROTECT, value, "0 or 1");
 }
 
-static void apply_grace(struct udev_device *d, const char *value, struct policy *p)
+static void apply_grace(const char *device, const char *value, struct policy *p)
 {
 	uint64_t usec;
 
 	if (time_span_parse(value, &usec) < 0 || usec > GRACE_MAX_SEC * USEC_PER_SEC)
-		wrong_value(d, UDEV_PROPERTY_GRACE_SEC, value, "a time from 0 to 1h, such as 5 or 500ms");
+		wrong_value(device, UDEV_PROPERTY_GRACE_SEC, value, "a time from 0 to 1h, such as 5 or 500ms");
 	else
 		p->grace = usec;
 }
 
-static void apply_name(struct udev_device *d, const char *value, struct policy *p)
+static void apply_name(const char *device, const char *value, struct policy *p)
 {
 	char *name = strdup(value);
 
@@ -157,64 +161,126 @@ static void apply_name(struct udev_device *d, const char *value, struct policy *
 	p->name = name;
 }
 
-static void apply(struct udev_device *d, struct policy *p)
+static void apply(const char *device, const char *property, const char *value, struct policy *p)
 {
 	static const struct {
 		const char *property;
-		void (*apply)(struct udev_device *d, const char *value, struct policy *p);
+		void (*apply)(const char *device, const char *value, struct policy *p);
 	} properties[] = {
 		{ UDEV_PROPERTY_BUTTON, apply_button },	  { UDEV_PROPERTY_INSERT, apply_insert },
 		{ UDEV_PROPERTY_PROTECT, apply_protect }, { UDEV_PROPERTY_GRACE_SEC, apply_grace },
 		{ UDEV_PROPERTY_NAME, apply_name },
 	};
 
-	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++) {
-		const char *value = udev_device_get_property_value(d, properties[i].property);
-
-		/* An empty value is how a rule takes a property back. */
-		if (value && value[0])
-			properties[i].apply(d, value, p);
-	}
+	for (size_t i = 0; i < sizeof(properties) / sizeof(properties[0]); i++)
+		if (strcmp(property, properties[i].property) == 0)
+			properties[i].apply(device, value, p);
 }
 
-static void apply_device(struct udev *udev, const char *subsystem, const char *name, struct policy *p)
+/*
+ * udev's database is read by ourselves: libudev reads the device's "uevent" file
+ * first, and that waits for the device's lock (Linux 6.1.97 and later), which a
+ * driver's remove() holds for as long as it likes. The daemon never waits for a
+ * driver.
+ */
+static void apply_database(const char *id, const char *device, struct policy *p)
 {
-	struct udev_device *d = udev_device_new_from_subsystem_sysname(udev, subsystem, name);
+	_cleanup_free_ char *path = NULL, *line = NULL;
+	size_t size = 0;
+	ssize_t n;
+	FILE *f;
 
-	if (d)
-		apply(d, p);
-	udev_device_unref(d); /* it may have gone meanwhile */
+	if (asprintf(&path, UDEV_DATABASE "/%s", id) < 0) {
+		path = NULL;
+		return;
+	}
+	f = fopen(path, "re");
+	if (!f)
+		return; /* no rule said anything, or it has gone meanwhile */
+	while ((n = getline(&line, &size, f)) > 0) {
+		char *value = strchr(line, '=');
+
+		if (strncmp(line, "E:", 2) != 0 || !value)
+			continue;
+		if (line[n - 1] == '\n')
+			line[n - 1] = '\0';
+		*value++ = '\0';
+		/* An empty value is how a rule takes a property back. */
+		if (value[0])
+			apply(device, line + 2, value, p);
+	}
+	fclose(f);
+}
+
+/* Reads one word of a file in /sys/class; NULL when there is none. */
+static char *class_word(const char *subsystem, const char *device, const char *file)
+{
+	_cleanup_free_ char *path = NULL;
+	char *word = NULL;
+	FILE *f;
+
+	if (asprintf(&path, "/sys/class/%s/%s/%s", subsystem, device, file) < 0) {
+		path = NULL;
+		return NULL;
+	}
+	f = fopen(path, "re");
+	if (!f)
+		return NULL;
+	if (fscanf(f, "%63ms", &word) != 1)
+		word = NULL;
+	fclose(f);
+	return word;
+}
+
+/* The name of a device's file in udev's database: "b259:0", "n2", "+pci:…". */
+static char *database_id(const char *subsystem, const char *device)
+{
+	bool net = strcmp(subsystem, "net") == 0, block = strcmp(subsystem, "block") == 0;
+	_cleanup_free_ char *number = NULL;
+	char *id;
+	int r;
+
+	if (strcmp(subsystem, "pci") != 0)
+		number = class_word(subsystem, device, net ? "ifindex" : "dev");
+	if (number)
+		r = asprintf(&id, "%s%s", net ? "n" : block ? "b" : "c", number);
+	else
+		r = asprintf(&id, "+%s:%s", subsystem, device);
+	return r < 0 ? NULL : id;
+}
+
+static int apply_device(const char *subsystem, const char *device, struct policy *p)
+{
+	_cleanup_free_ char *id = database_id(subsystem, device);
+
+	if (!id)
+		return -ENOMEM;
+	apply_database(id, device, p);
+	return 0;
 }
 
 /* @device as in struct sysfs_function, "block:nvme0n1". */
-static int apply_below(struct udev *udev, const char *device, struct policy *p)
+static int apply_below(const char *device, struct policy *p)
 {
 	size_t n = strcspn(device, ":");
 	_cleanup_free_ char *subsystem = strndup(device, n);
 
-	if (!subsystem)
-		return -ENOMEM;
-	apply_device(udev, subsystem, device + n + 1, p);
-	return 0;
+	return subsystem ? apply_device(subsystem, device + n + 1, p) : -ENOMEM;
 }
 
 int policy_read(const char *port, const struct sysfs_function *functions, size_t n, struct policy *p)
 {
-	struct udev *udev = udev_new();
 	struct policy fresh;
 	int r = 0;
 
-	if (!udev)
-		return -ENOMEM;
 	policy_default(&fresh);
 	if (port[0])
-		apply_device(udev, "pci", port, &fresh);
-	for (size_t i = 0; i < n; i++) {
-		apply_device(udev, "pci", functions[i].address, &fresh);
+		r = apply_device("pci", port, &fresh);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = apply_device("pci", functions[i].address, &fresh);
 		for (char **d = functions[i].devices; r >= 0 && d && *d; d++)
-			r = apply_below(udev, *d, &fresh);
+			r = apply_below(*d, &fresh);
 	}
-	udev_unref(udev);
 	if (r < 0) {
 		policy_clear(&fresh);
 		return r;

@@ -34,6 +34,8 @@ def installed(name=kernel.DEFAULT):
         run("meson", "install", "-C", directory, "--no-rebuild", "--quiet", "--destdir", new)
         if name != kernel.DEFAULT:
             replace_module(new, name)
+        else:
+            test_modules(name, new)
         tree = paths.BUILD / f"guest-tree-{paths.tree_digest(new)}"
         if tree.exists():
             paths.remove(new)
@@ -56,6 +58,21 @@ def replace_module(tree, name):
     target = tree / "usr/lib/modules" / boot.release / "updates"
     target.mkdir(parents=True)
     shutil.copy2(module, target / "hpshim.ko")
+
+
+def test_modules(name, tree):
+    """Build what is in lab/modules and put it into the tree, where modprobe does not look."""
+    work = paths.BUILD / "test-modules"
+    work.mkdir(exist_ok=True)
+    for source in (paths.LAB / "modules").iterdir():
+        copy = work / source.name
+        if not copy.exists() or copy.read_bytes() != source.read_bytes():
+            shutil.copy(source, copy)
+    run("make", "-C", kernel.headers(kernel.KERNELS[name]), f"M={work}", "modules")
+    place = tree / "usr/local/lib/lab-modules"
+    place.mkdir(parents=True)
+    for module in work.glob("*.ko"):
+        shutil.copy(module, place)
 
 
 def run(*command):

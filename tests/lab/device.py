@@ -9,6 +9,7 @@ counter = itertools.count(1)
 KINDS = {
     "nvme": ("nvme", "block", "nvme"),
     "virtio-blk": ("virtio-blk-pci", "block", "virtio-pci"),
+    "edu": ("edu", None, "hpstuck"),    # tests/lab/modules
     "e1000e": ("e1000e", "net", "e1000e"),
     "virtio-net": ("virtio-net-pci", "net", "virtio-pci"),
 }

@@ -140,7 +140,7 @@ static void another_version_is_told_from_damage(void **state)
 static void what_cannot_be_makes_the_whole_file_wrong(void **state)
 {
 	replace_and_expect("\"eject\"", "\"erase\"", -EBADMSG);
-	replace_and_expect("\"committing\"", "\"done\"", -EBADMSG);
+	replace_and_expect("\"committing\"", "\"commit\"", -EBADMSG);
 	replace_and_expect("\"remove\"", "\"removed\"", -EBADMSG);
 	replace_and_expect("\"id\":41", "\"id\":0", -EBADMSG);
 	replace_and_expect("\"id\":41", "\"id\":-1", -EBADMSG);

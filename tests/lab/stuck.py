@@ -1,0 +1,126 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A card whose driver does not let go, and how fast the daemon answers meanwhile."""
+
+import json
+
+from lab.hotplug import slots
+
+MODULE = "/usr/local/lib/lab-modules/hpstuck.ko"
+PARAMETERS = "/sys/module/hpstuck/parameters"
+CARD, DRIVER = "edu", "hpstuck"
+
+# Calls methods on the system bus and prints the milliseconds that each answer took,
+# as JSON. Standard library only; a connection of its own, as a desktop has.
+CALLS = r'''
+import json, os, socket, struct, sys, time
+
+bus = socket.socket(socket.AF_UNIX)
+bus.connect("/run/dbus/system_bus_socket")
+bus.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
+bus.recv(4096)
+bus.sendall(b"BEGIN\r\n")
+waiting, serial = b"", 0
+
+def text(value):
+    data = value.encode()
+    return struct.pack("<I", len(data)) + data + b"\0"
+
+def field(code, kind, value):
+    data = bytes([code, 1]) + kind.encode() + b"\0"
+    return data + (bytes([len(value)]) + value.encode() + b"\0" if kind == "g" else text(value))
+
+def pad(data, to=8):
+    return data + b"\0" * (-len(data) % to)
+
+def message():
+    global waiting
+    while True:
+        if len(waiting) >= 16:
+            body, number, fields = struct.unpack_from("<III", waiting, 4)
+            size = 16 + fields + -fields % 8 + body
+            if len(waiting) >= size:
+                whole, waiting = waiting[:size], waiting[size:]
+                return whole
+        waiting += bus.recv(65536)
+
+def call(destination, path, interface, member, signature="", body=b""):
+    """Milliseconds until the answer, and whether it was an error."""
+    global serial
+    serial += 1
+    fields = b""
+    for one in [field(1, "o", path), field(2, "s", interface), field(3, "s", member),
+                field(6, "s", destination)] + ([field(8, "g", signature)] if signature else []):
+        fields = pad(fields) + one
+    head = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, len(body), serial, len(fields))
+    start = time.monotonic()
+    bus.sendall(pad(head + fields) + body)
+    while True:
+        answer = message()
+        kind, fields = answer[1], answer[16:16 + struct.unpack_from("<I", answer, 12)[0]]
+        # REPLY_SERIAL: field 5, type u, on a multiple of 8
+        if kind in (2, 3) and b"\x05\x01u\0" + struct.pack("<I", serial) in fields:
+            return (time.monotonic() - start) * 1000, kind == 3
+
+call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
+HOTPLUGD = "org.hotplugd1"
+MANAGER = "/org/hotplugd1", "org.hotplugd1.Manager"
+took = {}
+def measure(name, *what):
+    times = took.setdefault(name, {"ms": [], "errors": 0})
+    ms, error = call(*what)
+    times["ms"].append(round(ms, 2))
+    times["errors"] += error
+for turn in range(ROUNDS):
+    measure("bus", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId")
+    measure("list", HOTPLUGD, "/org/hotplugd1", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
+    measure("request", HOTPLUGD, *MANAGER, "Insert", "sa{sv}", pad(pad(text(OTHER), 4) + struct.pack("<I", 0)))
+    measure("cancel", HOTPLUGD, *MANAGER, "CancelJob", "u", struct.pack("<I", 0xffffff))
+print(json.dumps(took))
+'''
+
+
+def prepare(g, slot, seconds):
+    """A card in the slot, up and bound to the driver that sleeps so long (-1: for good)."""
+    g.run(f"[ -d {PARAMETERS} ] || insmod {MODULE}")
+    sleep(g, 0)
+    g.plug(CARD, slot)
+    g.wait_bound(slot, DRIVER, 60)
+    g.wait_until(f"hpctl status slot{slot} | grep -q {DRIVER}", 30)
+    g.wait_until("hpctl --json jobs | grep -q '\"jobs\": *\\[ *\\]'", 30)
+    sleep(g, seconds)
+
+
+def sleep(g, seconds):
+    g.run(f"echo {seconds} >{PARAMETERS}/seconds")
+
+
+def release(g):
+    g.run(f"echo 1 >{PARAMETERS}/release")
+
+
+def removals(g):
+    return int(g.out(f"cat {PARAMETERS}/removals"))
+
+
+def job(g, slot):
+    """What `hpctl --json jobs` says of the slot's job, or None."""
+    jobs = json.loads(g.out("hpctl --json jobs"))["jobs"]
+    return next((job for job in jobs if job["slot"] == f"slot{slot}"), None)
+
+
+def stalled(g, slot, timeout=30):
+    g.wait_until("hpctl --json jobs | grep -q '\"stalled\": *true'", timeout)
+    return job(g, slot)
+
+
+def power(g, slot):
+    """Is the slot powered, by its own register: bit 10 of Slot Control, 0 is on."""
+    port = slots(g)[f"slot{slot}"]["address"]
+    return not int(g.out(f"setpci -s {port} CAP_EXP+18.w"), 16) & 0x400
+
+
+def answers(g, other, rounds=20):
+    """Milliseconds of the answers to calls of each kind, slowest first."""
+    source = f"ROUNDS, OTHER = {rounds}, {f'slot{other}'!r}\n" + CALLS
+    took = json.loads(g.run(["python3", "-c", source], timeout=60).out)
+    return {name: sorted(times["ms"], reverse=True) for name, times in took.items()}

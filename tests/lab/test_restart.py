@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A restart of hotplugd is a pause: no job ends otherwise, no press is lost or taken
+twice, and a worker that is still in the kernel is waited for."""
+
+import re
+
+import pytest
+
+from lab import stuck
+from lab.hotplug import DONE, WINDOW, ejected, plug, slots, until_state
+
+KILL = "kill -9 $(systemctl show hotplugd -p MainPID --value)"
+UP = "busctl call org.hotplugd1 /org/hotplugd1 org.freedesktop.DBus.Peer Ping"
+WORKER = "/usr/lib/hotplugd/hotplugd-worker"
+ENDED = "journalctl -u hotplugd -o cat --no-pager | grep -E 'slot{}: {} .job [0-9]+, by'"
+
+
+@pytest.fixture(scope="module")
+def g():
+    from lab.fixtures import tree
+    from lab.guest import Guest
+
+    with Guest("flat", tree()) as one:
+        one.run("mkdir -p /etc/hotplugd.conf.d && printf '[Timeouts]\\nRemoveSec=2s\\n'"
+                " >/etc/hotplugd.conf.d/50-stuck.conf && systemctl reload hotplugd")
+        yield one
+
+
+@pytest.fixture(autouse=True)
+def quiet(request, g):
+    """The kernel complains only where a test is about that."""
+    start = g.serial.size()
+    yield
+    if not request.node.get_closest_marker("expect_hang"):
+        assert not g.serial.trouble(start)
+
+
+def card_in(g, slot):
+    if str(slot) not in g.plugged.values():
+        plug(g, "nvme", slot)
+
+
+def kill(g):
+    g.run(KILL)
+    g.wait_until(UP, 30)
+
+
+def ended(g, slot, operation="eject"):
+    """How the slot's jobs of that kind have ended, oldest first."""
+    return re.findall(r"\) (\w+)", g.out(ENDED.format(slot, operation) + " || true"))
+
+
+def handed_back(g):
+    return g.out("dmesg | grep -c 'no controller\\|controller is gone' || true") != "0"
+
+
+def test_a_button_press_goes_on_in_its_window_after_kill_9(g):
+    plug(g, "nvme", 2)
+    card = g.press(2)
+    until_state(g, "slot2", "busy")
+    before = stuck.job(g, 2)
+    kill(g)
+    after = stuck.job(g, 2)
+    assert (after["id"], after["state"], after["origin"]) == (before["id"], "grace", "button")
+    ejected(g, card, 2, WINDOW + DONE)
+    assert ended(g, 2) == ["done"]
+    assert not handed_back(g)
+
+
+def test_the_second_press_cancels_across_a_restart(g):
+    card_in(g, 2)
+    g.run("hpshim-inject 2 button")
+    until_state(g, "slot2", "busy")
+    g.run("systemctl restart hotplugd", timeout=60)
+    g.run("hpshim-inject 2 button")
+    until_state(g, "slot2", "on")
+    assert ended(g, 2)[-1] == "cancelled"
+
+
+def test_a_press_while_no_daemon_runs_is_neither_lost_nor_taken_twice(g):
+    card_in(g, 2)
+    starts = g.out("journalctl -u hotplugd -o cat | grep -c 'slot2: attention button pressed'")
+    # stopped, it reads nothing; killed, it never will
+    g.run("kill -STOP $(systemctl show hotplugd -p MainPID --value); hpshim-inject 2 button;" + KILL)
+    g.wait_until(UP, 30)
+    until_state(g, "slot2", "busy")
+    now = g.out("journalctl -u hotplugd -o cat | grep -c 'slot2: attention button pressed'")
+    assert int(now) == int(starts) + 1
+    g.wait_until("! [ -e /sys/bus/pci/devices/" + g.address(2) + ".0 ]", WINDOW + DONE)
+    until_state(g, "slot2", "empty")
+    assert ended(g, 2)[-1] == "done"
+
+
+def test_a_card_that_comes_while_no_daemon_runs_is_inserted(g):
+    g.run("kill -STOP $(systemctl show hotplugd -p MainPID --value)")
+    g.plug("nvme", 4)
+    g.run(KILL)
+    until_state(g, "slot4", "on")
+    g.wait_bound(4, "nvme", DONE)
+    # its press, which QEMU adds, is not taken for the wish to eject it
+    assert ended(g, 4) == [] and slots(g)["slot4"]["job"] is None
+
+
+@pytest.mark.expect_hang
+def test_a_worker_in_the_kernel_is_waited_for_and_not_doubled(g):
+    stuck.prepare(g, 3, -1)
+    removals = stuck.removals(g)
+    g.run("hpctl eject --no-block slot3")
+    before = stuck.stalled(g, 3)
+    worker = g.out(f"pgrep -fx {WORKER}")
+    kill(g)
+    g.run("systemctl restart hotplugd", timeout=30)
+    assert g.out(f"pgrep -fx {WORKER}") == worker
+    after = stuck.stalled(g, 3)
+    assert (after["id"], after["step"]) == (before["id"], "remove")
+    # what needs a commit waits behind it, and the slot keeps its power
+    card_in(g, 4)
+    g.run("hpctl eject --no-block slot4")
+    assert stuck.job(g, 4)["state"] == "quiescing"
+    assert stuck.power(g, 3)
+    stuck.release(g)
+    g.wait_deleted("edu3", DONE)
+    g.wait_deleted("nvme4", DONE)
+    until_state(g, "slot3", "empty")
+    assert stuck.removals(g) == removals + 1
+    assert ended(g, 3) == ["done"] and ended(g, 4) == ["done"]
+
+
+@pytest.mark.expect_hang
+def test_stopping_does_not_wait_for_a_stuck_worker(g):
+    stuck.prepare(g, 3, -1)
+    g.run("hpctl eject --no-block slot3")
+    stuck.stalled(g, 3)
+    took = float(g.out("s=$(date +%s.%N); systemctl stop hotplugd; e=$(date +%s.%N);"
+                       " python3 -c \"print($e - $s)\"", timeout=60))
+    assert took < 5
+    g.run("systemctl start hotplugd", timeout=60)
+    assert stuck.stalled(g, 3)["step"] == "remove"
+    stuck.release(g)
+    g.wait_deleted("edu3", DONE)
+
+
+def test_a_worker_that_is_killed_changes_no_outcome(g):
+    stuck.prepare(g, 3, 4)
+    eject = g.spawn("hpctl eject slot3")
+    g.wait_until("hpctl --json jobs | grep -q '\"step\": *\"remove\"'", 20)
+    g.run(f"pkill -9 -fx {WORKER}")
+    assert eject.wait(DONE).rc == 0
+    g.wait_deleted("edu3", DONE)
