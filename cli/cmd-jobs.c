@@ -5,6 +5,7 @@
  * Responsible for: the verb. AGE is the time in the present state.
  */
 #include <stdio.h>
+#include <string.h>
 
 #include "client.h"
 #include "format-json.h"
@@ -19,6 +20,27 @@ static enum exit_code print_json(const struct options *o, const struct model *m)
 		json_append(array, json_job(m->jobs[i]));
 	json_add(object, "jobs", array);
 	return json_print(object, o->json);
+}
+
+/* What is stuck, where, and what to do. */
+static void print_stalled(const struct model *m, struct job *j)
+{
+	const struct slot *s = model_slot_by_name(m, j->slot);
+	bool in_commit = *j->stack;
+	char *save = NULL;
+
+	printf("\nJob %u on %s is stalled: step %s takes longer than it should, and nothing goes on before it ends.\n",
+	       j->id, j->slot, j->step);
+	for (size_t i = 0; s && i < s->n_devices; i++)
+		if (*s->devices[i].driver)
+			printf("  driver %s of %s\n", s->devices[i].driver, s->devices[i].address);
+	for (char *line = strtok_r(j->stack, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
+		printf("  %s\n", line);
+	if (in_commit)
+		printf("Do not pull the card. The job goes on by itself when the driver returns; \"journalctl -k\" may say\n"
+		       "what it waits for. If it never returns, hot-plug is stuck until the machine is rebooted.\n");
+	if (*j->reason)
+		printf("%s\n", j->reason);
 }
 
 int cmd_jobs(const struct options *o, char **arguments)
@@ -44,7 +66,6 @@ int cmd_jobs(const struct options *o, char **arguments)
 		return code;
 	for (size_t i = 0; i < m.n_jobs; i++)
 		if (m.jobs[i]->stalled)
-			printf("\nJob %u on %s is stalled: %s\n", m.jobs[i]->id, m.jobs[i]->slot,
-			       *m.jobs[i]->reason ? m.jobs[i]->reason : "its step is past its deadline; nothing goes on before it ends.");
+			print_stalled(&m, m.jobs[i]);
 	return EXIT_CODE_OK;
 }

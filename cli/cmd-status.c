@@ -84,19 +84,23 @@ static void print_devices(const struct slot *s)
 
 static void print_job(const struct slot *s, const struct job *j)
 {
-	_cleanup_free_ char *age = NULL, *names = NULL, *stage = NULL;
+	_cleanup_free_ char *age = NULL, *names = NULL, *stage = NULL, *stack = NULL;
+	char *save = NULL;
 
 	if (!j) {
 		line("Job", "none");
 		return;
 	}
+	stack = xstrdup(j->stack);
 	age = format_job_age(j);
 	names = format_device_names(s);
 	stage = format_stage(j, names);
 	line("Job", "%" PRIu32 " %s, %s for %s: %s", j->id, j->operation, j->state, age, stage);
 	line("", "started by %s (%s)", *j->requested_by ? j->requested_by : j->origin, j->origin);
 	if (j->stalled)
-		line("", "stalled: the step is past its deadline, and nothing goes on before it ends");
+		line("", "stalled in step %s: nothing goes on before it ends; what to do: hpctl jobs", j->step);
+	for (char *at = strtok_r(stack, "\n", &save); at; at = strtok_r(NULL, "\n", &save))
+		line("", "%s", at);
 	if (*j->reason)
 		line("", "%s", j->reason);
 }

@@ -189,6 +189,7 @@ struct json_object *json_job(const struct job *j)
 	json_add_string(object, "state", j->state);
 	json_add_string(object, "step", j->step);
 	add_bool(object, "stalled", j->stalled);
+	add_string_or_null(object, "stack", j->stack);
 	json_add_string(object, "requested_by", j->requested_by);
 	add_seconds(object, "age_sec", now > j->state_since_usec ? now - j->state_since_usec : 0);
 	if (j->deadline_usec == USEC_INFINITY)

@@ -64,6 +64,7 @@ static const struct property job_properties[] = {
 	JOB("State", "s", TYPE_STRING, state),
 	JOB("Step", "s", TYPE_STRING, step),
 	JOB("Stalled", "b", TYPE_BOOL, stalled),
+	JOB("Stack", "s", TYPE_STRING, stack),
 	JOB("StateSinceUSec", "t", TYPE_UINT64, state_since_usec),
 	JOB("DeadlineUSec", "t", TYPE_UINT64, deadline_usec),
 	JOB("Reason", "s", TYPE_STRING, reason),

@@ -59,6 +59,7 @@ struct job {
 	char *state;
 	char *step;
 	bool stalled;
+	char *stack;
 	uint64_t state_since_usec;
 	uint64_t deadline_usec;
 	char *reason;

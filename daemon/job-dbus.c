@@ -68,6 +68,11 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
 		return sd_bus_message_append(reply, "s", job_step_to_string(job->step));
 	if (strcmp(name, "Stalled") == 0)
 		return sd_bus_message_append(reply, "b", job->stalled);
+	if (strcmp(name, "Stack") == 0) {
+		_cleanup_free_ char *stack = job_stack(m, job);
+
+		return sd_bus_message_append(reply, "s", stack ?: "");
+	}
 	if (strcmp(name, "StateSinceUSec") == 0)
 		return sd_bus_message_append(reply, "t", job->state_since);
 	if (strcmp(name, "DeadlineUSec") == 0)
@@ -127,6 +132,7 @@ static const sd_bus_vtable job_vtable[] = {
 	CHANGING_PROPERTY("State", "s"),
 	CHANGING_PROPERTY("Step", "s"),
 	CHANGING_PROPERTY("Stalled", "b"),
+	CHANGING_PROPERTY("Stack", "s"),
 	CHANGING_PROPERTY("StateSinceUSec", "t"),
 	CHANGING_PROPERTY("DeadlineUSec", "t"),
 	CHANGING_PROPERTY("Reason", "s"),
@@ -178,7 +184,7 @@ void job_dbus_changed(struct manager *m, const struct job *job)
 	if (job_state_is_final(job->state))
 		return; /* the object goes: JobRemoved tells the result */
 	if (path)
-		r = sd_bus_emit_properties_changed(m->bus, path, INTERFACE_JOB, "State", "Step", "Stalled",
+		r = sd_bus_emit_properties_changed(m->bus, path, INTERFACE_JOB, "State", "Step", "Stalled", "Stack",
 						   "StateSinceUSec", "DeadlineUSec", "Reason", NULL);
 	warn_unless_sent(job, r);
 }

@@ -403,6 +403,15 @@ static const char *slot_name(struct manager *m, const struct job *job)
 	return s ? s->name : "slot";
 }
 
+char *job_stack(struct manager *m, const struct job *job)
+{
+	char *stack = NULL;
+
+	if (job->stalled && (job->step == STEP_REMOVE || job->step == STEP_RESCAN))
+		worker_link_stack(m->worker, &stack);
+	return stack;
+}
+
 static void tell_change(struct manager *m, const struct job *job)
 {
 	struct slot *s = manager_slot_by_handle(m, job->slot);
@@ -410,10 +419,8 @@ static void tell_change(struct manager *m, const struct job *job)
 	log_debug("%s: job %" PRIu32 " is %s, step %s", slot_name(m, job), job->id, job_state_to_string(job->state),
 		  job_step_to_string(job->step));
 	if (job->stalled) {
-		_cleanup_free_ char *stack = NULL;
+		_cleanup_free_ char *stack = job_stack(m, job);
 
-		if (job->step == STEP_REMOVE || job->step == STEP_RESCAN)
-			worker_link_stack(m->worker, &stack);
 		journal_job_stalled(job, s, manager_now(m), stack);
 	}
 	job_dbus_changed(m, job);

@@ -401,6 +401,8 @@ static int get_job(sd_bus *b, const char *path, const char *interface, const cha
 			return sd_bus_message_append(reply, "s", texts[i].text);
 	if (strcmp(name, "Id") == 0)
 		return sd_bus_message_append(reply, "u", j->id);
+	if (strcmp(name, "Stack") == 0)
+		return sd_bus_message_append(reply, "s", "");
 	if (strcmp(name, "Stalled") == 0)
 		return sd_bus_message_append(reply, "b", j->stalled);
 	if (strcmp(name, "StateSinceUSec") == 0)
@@ -500,6 +502,7 @@ static const sd_bus_vtable job_vtable[] = {
 	CHANGING("State", "s", get_job),
 	CHANGING("Step", "s", get_job),
 	CHANGING("Stalled", "b", get_job),
+	CHANGING("Stack", "s", get_job),
 	CHANGING("StateSinceUSec", "t", get_job),
 	CHANGING("DeadlineUSec", "t", get_job),
 	CHANGING("Reason", "s", get_job),

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""R8: a driver whose remove() takes long, or never returns until it is told to. The
+job is shown as stalled, with the place where it is; the slot keeps its power; others
+are answered at once; and when the driver lets go, the job goes on."""
+
+import re
+
+from lab import stuck
+
+LONG = 60       # seconds
+NEVER = -1
+SLOT, OTHER = 3, 5
+LIMIT = 50      # milliseconds for each answer
+
+
+def shown(g):
+    """What is missing in what people are told of a stalled job; "ok" for nothing."""
+    jobs, status = g.out("hpctl jobs"), g.out(f"hpctl status slot{SLOT}")
+    wanted = [(jobs, "stalled"), (jobs, "step remove"), (jobs, "hpstuck_remove"), (jobs, "driver hpstuck"),
+              (jobs, "Do not pull the card"), (status, "stalled in step remove"), (status, "hpstuck_remove")]
+    missing = [text for said, text in wanted if text not in said]
+    return f"not shown: {missing}: {jobs}{status}" if missing else "ok"
+
+
+def answered(times):
+    """ "ok" when each call was answered within the limit."""
+    slow = {name: took[:3] for name, took in times.items() if took[0] > LIMIT}
+    return f"slow: {slow}" if slow else "ok"
+
+
+def journal(g):
+    """The stack is in the journal, too."""
+    said = g.out("journalctl -u hotplugd -o cat --no-pager")
+    return "ok" if re.search(r"stalled|stuck", said) and "hpstuck_remove" in said else "not in the journal"
+
+
+def cancelled(g):
+    """Another eject is taken, waits for its turn, and can be cancelled."""
+    g.run(f"hpctl eject --no-block slot{OTHER}")
+    job = stuck.job(g, OTHER)
+    if job["state"] != "quiescing":
+        return f"slot{OTHER}: {job}"
+    g.run(f"hpctl cancel {job['id']}")
+    return "ok" if stuck.job(g, OTHER) is None else f"slot{OTHER} has a job still"

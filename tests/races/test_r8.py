@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""R8 under hotplugd. A round is one eject of a card whose driver does not let go."""
+
+import pytest
+
+from lab import stuck
+from lab.hotplug import DONE, until_state
+from races import r8, witness
+
+
+def eject(g, seconds, count):
+    stuck.prepare(g, r8.SLOT, seconds)
+    removals = stuck.removals(g)
+    job = g.spawn(f"hpctl eject slot{r8.SLOT}")
+    stuck.stalled(g, r8.SLOT)
+    times = stuck.answers(g, 1)
+    result, slowest = "ok", max(took[0] for took in times.values())
+    for check in (lambda: r8.shown(g), lambda: r8.journal(g), lambda: r8.answered(times), lambda: r8.cancelled(g)):
+        answer = check()
+        result = answer if result == "ok" else result
+    if not stuck.power(g, r8.SLOT) or stuck.removals(g) != removals:
+        result = "power went off under the driver"
+    if seconds == r8.NEVER:
+        stuck.release(g)
+    code = job.wait(r8.LONG + DONE).rc
+    g.wait_deleted(f"{stuck.CARD}{r8.SLOT}", DONE)
+    until_state(g, f"slot{r8.SLOT}", "empty")
+    if result == "ok":
+        result = witness.agree(g) if code == 0 else f"exit {code}"
+    count.note(result, slowest / 1000)
+    print({name: took[:3] for name, took in times.items()})
+    assert result == "ok"
+
+
+@pytest.mark.expect_hang
+@pytest.mark.parametrize("seconds", [r8.LONG, r8.NEVER], ids=["a minute", "until told"])
+def test_a_driver_that_does_not_let_go_is_shown_and_waited_for(guest, tally, rounds, seconds):
+    count = tally("R8 a minute" if seconds == r8.LONG else "R8 until told", "hotplugd")
+    g = guest("flat", fresh=True)
+    g.run("mkdir -p /etc/hotplugd.conf.d && printf '[Timeouts]\\nRemoveSec=2s\\n'"
+          " >/etc/hotplugd.conf.d/50-stuck.conf && systemctl reload hotplugd")
+    g.plug("nvme", r8.OTHER)
+    g.wait_bound(r8.OTHER, "nvme", DONE)
+    for _ in range(1 if seconds == r8.LONG else rounds):
+        eject(g, seconds, count)
