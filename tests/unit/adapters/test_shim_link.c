@@ -17,6 +17,7 @@
 #include "fake-shim.h"
 
 #define MSEC 1000
+#define GENERATION 1 /* of all slots of the fake */
 
 static char told[1024];
 static unsigned int n_events;
@@ -163,6 +164,69 @@ static void it_starts_with_all_slots_and_what_happened_since(void **state)
 	assert_told("appeared slots(2) event(2,11) ");
 	fake_event(HPSHIM_EVENT_LINK, 1, 12, 0);
 	assert_told("event(3,12) ");
+}
+
+/* A link of a daemon that is no more had dealt with event @seq, and with one press
+ * of slot 1. Returns the number of the new link's dump. */
+static uint32_t start_after(uint64_t seq, bool same_module)
+{
+	struct shim_presses presses[] = { { .slot = 1, .generation = GENERATION, .count = 1 } };
+	struct shim_resume resume = { .fd = -1, .seq = seq, .presses = presses, .n_presses = 1 };
+	uint64_t is;
+
+	start_live(0);
+	shim_link_position(link_, &resume.family, &is);
+	assert_true(resume.family > 0 && is == 10);
+	resume.family += !same_module;
+	link_ = shim_link_free(link_);
+	fake_reset();
+	fake_load(true);
+	assert_int_equal(shim_link_new(&link_, event, &ops, NULL, &resume), 0);
+	return assert_asked(HPSHIM_CMD_SLOT_GET, 1);
+}
+
+static void after_a_restart_it_goes_on_where_the_last_one_was(void **state)
+{
+	uint32_t n = start_after(20, true);
+
+	fake_answer_slot(n, 1, 23, 3);
+	fake_answer_end(n);
+	n = assert_asked(HPSHIM_CMD_EVENT_REPLAY, 2);
+	assert_int_equal(fake_sent().after, 20);
+	fake_answer_event(n, HPSHIM_EVENT_BUTTON, 1, 21, 2);
+	fake_answer_event(n, HPSHIM_EVENT_OP_DONE, 1, 22, 2);
+	fake_answer_event(n, HPSHIM_EVENT_BUTTON, 1, 23, 3);
+	fake_answer_end(n);
+	assert_told("appeared slots(1) press(1,2) done(0,0,) press(1,3) ");
+	assert_true(shim_link_live(link_));
+	assert_int_equal(shim_link_presses(link_, 1, GENERATION), 3);
+}
+
+static void what_the_replay_has_no_more_is_found_by_the_count_of_presses(void **state)
+{
+	uint32_t n = start_after(20, true);
+
+	fake_answer_slot(n, 1, 9000, 3);
+	fake_answer_end(n);
+	n = assert_asked(HPSHIM_CMD_EVENT_REPLAY, 2);
+	fake_answer_overrun(n, HPSHIM_EVENT_LINK, 1, 5000, 3);
+	fake_answer_end(n);
+	n = assert_asked(HPSHIM_CMD_SLOT_GET, 3);
+	assert_false(shim_link_live(link_));
+	fake_answer_slot(n, 1, 9000, 3);
+	fake_answer_end(n);
+	assert_told("appeared slots(1) slots(1) press(1,2) press(1,3) ");
+}
+
+static void after_the_module_was_loaded_anew_it_starts_afresh(void **state)
+{
+	uint32_t n = start_after(20, false);
+
+	fake_answer_slot(n, 1, 3, 2);
+	fake_answer_end(n);
+	assert_asked(HPSHIM_CMD_EVENT_REPLAY, 2);
+	assert_int_equal(fake_sent().after, 3);
+	assert_told("appeared slots(1) ");
 }
 
 static void what_came_already_is_dropped(void **state)
@@ -352,6 +416,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		claim(without_the_module_it_waits),
 		claim(it_starts_with_all_slots_and_what_happened_since),
+		claim(after_a_restart_it_goes_on_where_the_last_one_was),
+		claim(what_the_replay_has_no_more_is_found_by_the_count_of_presses),
+		claim(after_the_module_was_loaded_anew_it_starts_afresh),
 		claim(what_came_already_is_dropped),
 		claim(a_gap_is_filled_in_order),
 		claim(presses_before_its_time_are_not_told),
