@@ -198,6 +198,14 @@ static struct slot *add_slot(struct manager *m, const char *kernel_name)
 	return s;
 }
 
+/* Whether the shim had the slot for the daemon before this one already. */
+static bool was_ours(struct manager *m, const struct slot *s)
+{
+	const struct state_slot *before = state_slot_by_name(&m->before, s->name);
+
+	return before && before->shim && before->shim_id == s->shim_id && before->generation == s->generation;
+}
+
 void registry_put_shim(struct manager *m, const struct shim_slot *from)
 {
 	struct slot *s = by_kernel_name(m, from->name);
@@ -225,7 +233,7 @@ void registry_put_shim(struct manager *m, const struct shim_slot *from)
 		log_error("%s: out of memory; its state is not complete", s->name);
 	if (new)
 		slot_dbus_added(s);
-	if (adopted)
+	if (adopted && !was_ours(m, s))
 		journal_adopted(s);
 	tell_engine_parents(m);
 	manager_run_engine(m);

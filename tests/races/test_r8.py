@@ -28,18 +28,20 @@ def eject(g, seconds, count):
     if result == "ok":
         result = witness.agree(g) if code == 0 else f"exit {code}"
     count.note(result, slowest / 1000)
-    print({name: took[:3] for name, took in times.items()})
+    print("R8: median and slowest, ms:", {name: (r8.middle(took), took[0]) for name, took in times.items()})
     assert result == "ok"
 
 
 @pytest.mark.expect_hang
-@pytest.mark.parametrize("seconds", [r8.LONG, r8.NEVER], ids=["a minute", "until told"])
+@pytest.mark.parametrize("seconds", [r8.LONG, r8.NEVER], ids=["a while", "until told"])
 def test_a_driver_that_does_not_let_go_is_shown_and_waited_for(guest, tally, rounds, seconds):
-    count = tally("R8 a minute" if seconds == r8.LONG else "R8 until told", "hotplugd")
+    count = tally("R8 a while" if seconds == r8.LONG else "R8 until told", "hotplugd")
+    if seconds == r8.LONG and rounds <= 3:
+        seconds = r8.SHORT
     g = guest("flat", fresh=True)
     g.run("mkdir -p /etc/hotplugd.conf.d && printf '[Timeouts]\\nRemoveSec=2s\\n'"
           " >/etc/hotplugd.conf.d/50-stuck.conf && systemctl reload hotplugd")
     g.plug("nvme", r8.OTHER)
     g.wait_bound(r8.OTHER, "nvme", DONE)
-    for _ in range(1 if seconds == r8.LONG else rounds):
+    for _ in range(rounds if seconds == r8.NEVER else 1):
         eject(g, seconds, count)
