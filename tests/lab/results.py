@@ -50,8 +50,7 @@ def replaced(text, name, section):
 
 def setting(kernels):
     """What the figures depend on: when, which source, kernels, QEMU and machine."""
-    releases = " and ".join(kernel.headers(kernel.KERNELS[name]).name.removeprefix("linux-headers-")
-                            for name in kernels)
+    releases = " and ".join(kernel.ready(name).release for name in kernels)
     qemu = re.search(r"version ([\d.]+)", paths.run("qemu-system-x86_64", "--version"))[1]
     return (f"{datetime.date.today()}: hotplugd {source()}, Linux {releases}, QEMU {qemu} (TCG), "
             f"{os.cpu_count()} CPUs {processor()}")

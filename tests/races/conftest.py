@@ -13,10 +13,6 @@ from lab import results
 from races import race
 
 
-def pytest_addoption(parser):
-    parser.addoption("--record", action="store_true", help="write the races' table to docs/results.md")
-
-
 def pytest_configure(config):
     config.addinivalue_line("markers", "every_change: a race that belongs to every change")
 
@@ -53,11 +49,13 @@ def pytest_terminal_summary(terminalreporter, config):
             terminalreporter.write_line(line)
         if config.getoption("--record"):
             for name in sorted({row[0].split()[0] for row in rows}):
-                record(name, [row for row in rows if row[0].split()[0] == name], config)
+                record(name, sorted(row for row in rows if row[0].split()[0] == name), config)
 
 
 def record(name, rows, config):
     """Write the section of one race."""
+    kernel = config.getoption("--kernel")
+    command = f"tests/check races --rounds {config.getoption('--rounds')} -- --record --kernel {kernel} -k test_{name.lower()}.py"
     remarks = [f"{row[0]}, {row[1]}: {row[-1]}." for row in rows if row[-1]]
-    results.put(f"Race {name}", f"tests/check races --rounds {config.getoption('--rounds')} -- --record -k test_{name.lower()}.py",
-                "\n\n".join([results.table(race.HEAD[:-1], [row[:-1] for row in sorted(rows)])] + remarks))
+    body = "\n\n".join([results.table(race.HEAD[:-1], [row[:-1] for row in rows])] + remarks)
+    results.put(f"Race {name}, Linux {kernel}", command, body, (kernel,))

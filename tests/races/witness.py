@@ -127,7 +127,7 @@ def differences(g):
             wrong.append(f"{name}: power {true['power']}, devices {true['devices']}")
     present = {name.removeprefix("slot") for name, true in hardware.items() if true["present"]}
     held = {slot for slot in g.plugged.values() if f"slot{slot}" in hardware}
-    held |= {slot.parent for slot in g.topology.slots if slot.parent and f"slot{slot.name}" in hardware}
+    held |= {slot.parent for slot in g.topology.slots if slot.parent and f"slot{slot.parent}" in hardware}
     if present != held:
         wrong.append(f"the VMM has cards in {sorted(held)}, the slots say {sorted(present)}")
     return wrong
