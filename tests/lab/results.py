@@ -5,6 +5,7 @@ whoever measured says; here is where they stand and what they were measured on.
 """
 
 import datetime
+import functools
 import os
 import re
 import statistics
@@ -56,8 +57,10 @@ def setting(kernels):
             f"{os.cpu_count()} CPUs {processor()}")
 
 
+@functools.cache
 def source():
-    """The commit, and whether the code differs from it."""
+    """The commit, and whether the code differs from it; as it was when first asked,
+    which who measures for long does at the start."""
     commit = paths.run("git", "-C", paths.SOURCE, "rev-parse", "--short", "HEAD").strip()
     changed = paths.run("git", "-C", paths.SOURCE, "status", "--porcelain", "-uno", "--",
                         ".", ":!docs", ":!README.md")

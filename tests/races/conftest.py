@@ -15,6 +15,8 @@ from races import race
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "every_change: a race that belongs to every change")
+    if config.getoption("--record"):
+        results.source()
 
 
 @pytest.fixture
@@ -34,6 +36,8 @@ def tally(request, record_property):
 
     yield make
     for one in made:
+        if getattr(request.node, "failed", False) and one.ok == one.rounds:
+            one.remark = "the test failed between two rounds"
         record_property("race", race.row(one))
 
 
