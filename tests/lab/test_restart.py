@@ -16,11 +16,8 @@ ENDED = "journalctl -u hotplugd -o cat --no-pager | grep -E 'slot{}: {} .job [0-
 
 
 @pytest.fixture(scope="module")
-def g():
-    from lab.fixtures import tree
-    from lab.guest import Guest
-
-    with Guest("flat", tree()) as one:
+def g(pool):
+    with pool.guest("flat", snapshot=True) as one:
         one.run("mkdir -p /etc/hotplugd.conf.d && printf '[Timeouts]\\nRemoveSec=2s\\n'"
                 " >/etc/hotplugd.conf.d/50-stuck.conf && systemctl reload hotplugd")
         yield one
