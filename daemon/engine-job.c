@@ -184,13 +184,21 @@ static void job_refuse(struct engine *e, struct engine_job *j, int error, const 
 		engine_leds_refuse(e, n);
 }
 
+/* Refuses what policy forbids; returns whether the job goes on. */
+static bool job_is_allowed(struct engine *e, struct engine_job *j)
+{
+	if (j->job.operation != OPERATION_EJECT || !j->node->s.protect || j->job.force ||
+	    engine_job_is_surprise_eject(j))
+		return true;
+	job_refuse(e, j, EPERM, "The slot is protected by policy (HOTPLUGD_PROTECT): "
+				"unprotect it first, or eject it with --force.");
+	return false;
+}
+
 static void job_check(struct engine *e, struct engine_job *j)
 {
 	job_set_state(e, j, JOB_CHECKING);
-	if (j->job.operation == OPERATION_EJECT && j->node->s.protect && !j->job.force)
-		job_refuse(e, j, EPERM, "The slot is protected by policy (HOTPLUGD_PROTECT): "
-					"unprotect it first, or eject it with --force.");
-	else
+	if (job_is_allowed(e, j))
 		job_set_step(e, j, STEP_CHECK);
 }
 
@@ -216,6 +224,9 @@ static void job_on_turn(struct engine *e, struct engine_job *j)
 	struct engine_job *k, *next;
 
 	assert(!e->commit);
+	/* It may have waited for long: policy is that of now. */
+	if (!job_is_allowed(e, j))
+		return;
 	e->commit = j;
 	job_set_state(e, j, JOB_COMMITTING);
 	if (j->job.operation == OPERATION_EJECT) {

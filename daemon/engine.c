@@ -191,20 +191,26 @@ static bool goes_before(const struct engine_job *a, const struct engine_job *b)
 	return a->ready < b->ready;
 }
 
-static void give_turn(struct engine *e)
+static struct engine_job *next_in_turn(struct engine *e)
 {
 	struct engine_job *j, *first = NULL;
 
-	if (e->commit)
-		return;
 	TAILQ_FOREACH(j, &e->jobs, entry) {
 		if (j->job.step != STEP_TURN || (first && !goes_before(j, first)))
 			continue;
 		if (!engine_node_ejecting_ancestor(e, j->node))
 			first = j;
 	}
-	if (first)
-		engine_job_dispatch(e, first, &(struct job_input){ .event = JOB_EVENT_TURN });
+	return first;
+}
+
+/* A job that gets its turn takes the commit, or ends. */
+static void give_turn(struct engine *e)
+{
+	struct engine_job *j;
+
+	while (!e->commit && (j = next_in_turn(e)))
+		engine_job_dispatch(e, j, &(struct job_input){ .event = JOB_EVENT_TURN });
 }
 
 /* The end of each call that may have changed something. */
@@ -490,6 +496,16 @@ const struct job *engine_job(const struct engine *e, uint32_t job_id)
 	const struct engine_job *j = find_job(e, job_id);
 
 	return j ? &j->job : NULL;
+}
+
+const struct job *engine_job_to_tell(const struct engine *e, uint32_t job_id)
+{
+	const struct engine_job *j;
+
+	TAILQ_FOREACH(j, &e->ended, entry)
+		if (j->job.id == job_id && !j->ended_taken)
+			return &j->job;
+	return engine_job(e, job_id);
 }
 
 const struct job *engine_slot_job(const struct engine *e, slot_handle_t slot)

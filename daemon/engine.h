@@ -295,6 +295,8 @@ bool engine_next_action(struct engine *e, struct action *ret);
 
 /* Looking around. Jobs are listed oldest first; ended ones are not listed. */
 const struct job *engine_job(const struct engine *e, uint32_t job_id);
+/* Finds one that has ended, too, until its ACTION_JOB_ENDED is taken. */
+const struct job *engine_job_to_tell(const struct engine *e, uint32_t job_id);
 const struct job *engine_slot_job(const struct engine *e, slot_handle_t slot);
 const struct job *engine_job_next(const struct engine *e, const struct job *previous);
 const struct engine_slot *engine_slot(const struct engine *e, slot_handle_t slot);

@@ -38,7 +38,7 @@ static const struct job *job_by_path(struct manager *m, const char *path)
 	id = strtoul(text, &end, 10);
 	if (errno || *end || id > UINT32_MAX)
 		return NULL;
-	return engine_job(m->engine, (uint32_t)id);
+	return engine_job_to_tell(m->engine, (uint32_t)id);
 }
 
 static int get_property(sd_bus *bus, const char *path, const char *interface, const char *name,

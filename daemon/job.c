@@ -210,7 +210,13 @@ static void confirm_check(struct job_run *run, bool expired)
 
 static int on_confirm_timer(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	confirm_check(userdata, true);
+	struct job_run *run = userdata;
+	struct slot *s = manager_slot_by_handle(run->manager, run->slot);
+
+	/* udev may be late, or its word have been lost. */
+	if (s && slot_refresh_devices(s) >= 0)
+		manager_slot_changed(run->manager, s);
+	confirm_check(run, true);
 	return 0;
 }
 
@@ -230,7 +236,7 @@ void job_on_devices_changed(struct manager *m, struct slot *s)
 
 	for (run = TAILQ_FIRST(&m->runs); run; run = next) {
 		next = TAILQ_NEXT(run, entry);
-		if (run->step == STEP_CONFIRM && run->slot == s->handle) {
+		if (run->step == STEP_CONFIRM && run->slot == s->handle && engine_job(m->engine, run->job_id)) {
 			confirm_check(run, false);
 			return; /* a slot has one job, and the list may have changed */
 		}

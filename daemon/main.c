@@ -107,5 +107,6 @@ int main(int argc, char **argv)
 		return 2;
 	}
 	log_init();
-	return run() < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	/* > 0: the bus has gone, and sd-bus ended the loop */
+	return run() != 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -154,7 +154,8 @@ static int do_request(struct manager *m, sd_bus_message *call, enum operation op
 		return sd_bus_reply_method_return(call, "o", "/");
 	}
 	path = job_dbus_path(job->id);
-	/* The answer goes out before the signals of the job. */
+	/* The answer goes out before the signals of the job, and after it is written down. */
+	manager_save(m);
 	r = path ? sd_bus_reply_method_return(call, "o", path) : -ENOMEM;
 	manager_run_engine(m);
 	return r < 0 ? r : 1;

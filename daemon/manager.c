@@ -61,6 +61,12 @@ static int on_engine_timer(sd_event_source *source, uint64_t usec, void *userdat
 	return 0;
 }
 
+void manager_save(struct manager *m)
+{
+	m->unsaved = true;
+	recover_save(m);
+}
+
 void manager_run_engine(struct manager *m)
 {
 	struct action action;
@@ -301,7 +307,10 @@ static void on_shim_lost(void *userdata)
 
 static void on_uevent(const char *action, const char *syspath, const char *subsystem, void *userdata)
 {
-	registry_device_changed(userdata, syspath);
+	if (syspath)
+		registry_device_changed(userdata, syspath);
+	else
+		registry_reread_all(userdata);
 }
 
 void manager_slot_changed(struct manager *m, struct slot *s)

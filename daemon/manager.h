@@ -87,6 +87,9 @@ usec_t manager_now(struct manager *m);
  * each call into the engine. */
 void manager_run_engine(struct manager *m);
 
+/* Writes down what is under way, before somebody is told of it. */
+void manager_save(struct manager *m);
+
 struct slot *manager_slot_by_handle(struct manager *m, slot_handle_t handle);
 struct slot *manager_slot_by_name(struct manager *m, const char *name);
 struct slot *manager_slot_by_path(struct manager *m, const char *path);

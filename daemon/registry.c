@@ -382,6 +382,12 @@ void registry_reread_policy(struct manager *m)
 	registry_schedule_refresh(m, false);
 }
 
+void registry_reread_all(struct manager *m)
+{
+	registry_reread_policy(m);
+	registry_schedule_refresh(m, true);
+}
+
 void registry_look(struct manager *m, struct slot *s)
 {
 	struct sysfs_slot now;

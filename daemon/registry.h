@@ -23,6 +23,8 @@ void registry_adopt_all(struct manager *m);
 
 /* Other defaults hold: reads policy of all slots again, soon. */
 void registry_reread_policy(struct manager *m);
+/* Reads everything again: something has changed, and nobody knows what. */
+void registry_reread_all(struct manager *m);
 
 /* Reads stale slots again, soon; with @list also which native slots there are. */
 void registry_schedule_refresh(struct manager *m, bool list);

@@ -6,7 +6,9 @@
  * What policy means is the engine's business.
  */
 #include <errno.h>
+#include <locale.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -44,6 +46,8 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *u
 			l->handler(udev_device_get_action(d) ?: "", path, subsystem ?: "", l->userdata);
 		udev_device_unref(d);
 	}
+	if (errno == ENOBUFS)
+		l->handler("", NULL, "", l->userdata);
 	return 0;
 }
 
@@ -151,10 +155,30 @@ static void apply_grace(const char *device, const char *value, struct policy *p)
 		p->grace = usec;
 }
 
+/* D-Bus takes no other text. */
+static bool is_utf8(const char *text)
+{
+	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before;
+	bool valid;
+
+	if (utf8 == (locale_t)0)
+		return false;
+	before = uselocale(utf8);
+	valid = mbstowcs(NULL, text, 0) != (size_t)-1;
+	uselocale(before);
+	freelocale(utf8);
+	return valid;
+}
+
 static void apply_name(const char *device, const char *value, struct policy *p)
 {
-	char *name = strdup(value);
+	char *name;
 
+	if (!is_utf8(value)) {
+		wrong_value(device, UDEV_PROPERTY_NAME, "…", "UTF-8");
+		return;
+	}
+	name = strdup(value);
 	if (!name)
 		return;
 	free(p->name);

@@ -361,6 +361,25 @@ CASE(stall_is_told_once)
 	assert_int_equal(w->count[ACTION_JOB_CHANGED], before + 1);
 }
 
+CASE(slot_protected_while_its_job_waits_is_refused_and_the_next_goes_on)
+{
+	WORLD;
+
+	for (slot_handle_t s = 1; s <= 3; s++)
+		world_add_on(w, s, 0);
+	world_start(w, 1, OPERATION_EJECT);
+	world_go_on_to(w, 1, STEP_REMOVE);
+	for (slot_handle_t s = 2; s <= 3; s++) {
+		world_start(w, s, OPERATION_EJECT);
+		world_answer(w, s, STEP_CHECK, 0);
+	}
+	world_set(w, 2, protect = true);
+	world_answer(w, 1, STEP_REMOVE, 0);
+	assert_state(world_ended(w, 2), JOB_REFUSED);
+	assert_int_equal(w->jobs[2].error, EPERM);
+	assert_step(world_job(w, 3)->step, STEP_REMOVE);
+}
+
 CASE(waiting_for_the_turn_never_stalls)
 {
 	WORLD;
@@ -387,9 +406,11 @@ CASE(ended_job_stays_readable_until_the_next_action)
 	j = world_job(w, 1);
 	assert_int_equal(engine_cancel(w->e, 1, "Because.", w->now), 0);
 	assert_null(engine_job(w->e, 1));
+	assert_ptr_equal(engine_job_to_tell(w->e, 1), j);
 	while (engine_next_action(w->e, &a) && a.type != ACTION_JOB_ENDED)
 		;
 	assert_ptr_equal(a.job, j);
+	assert_null(engine_job_to_tell(w->e, 1));
 	assert_string_equal(j->reason, "Because.");
 	assert_null(engine_job_next(w->e, j));
 	assert_false(engine_next_action(w->e, &a));
@@ -463,6 +484,7 @@ int main(void)
 		TEST(protected_slot_refuses_a_press_with_a_blink),
 		TEST(step_past_its_deadline_is_stalled_and_goes_on),
 		TEST(stall_is_told_once),
+		TEST(slot_protected_while_its_job_waits_is_refused_and_the_next_goes_on),
 		TEST(waiting_for_the_turn_never_stalls),
 		TEST(ended_job_stays_readable_until_the_next_action),
 		TEST(question_of_a_cancelled_job_is_not_asked),
