@@ -8,10 +8,19 @@ counter = itertools.count(1)
 # kind -> (device type, backend, driver in the guest)
 KINDS = {
     "nvme": ("nvme", "block", "nvme"),
+    "nvme-sriov": ("nvme", None, "nvme"),       # in a guest with NVME_SUBSYSTEM
     "virtio-blk": ("virtio-blk-pci", "block", "virtio-pci"),
     "edu": ("edu", None, "hpstuck"),    # tests/lab/modules
     "e1000e": ("e1000e", "net", "e1000e"),
     "virtio-net": ("virtio-net-pci", "net", "virtio-pci"),
+}
+
+# What a controller with two virtual functions, and no disk, needs as an argument of QEMU.
+NVME_SUBSYSTEM = ("-device", "nvme-subsys,id=subsystem,nqn=subsystem")
+PROPERTIES = {
+    "nvme-sriov": {"subsys": "subsystem", "sriov_max_vfs": 2, "sriov_vq_flexible": 4,
+                   "sriov_vi_flexible": 2, "max_ioqpairs": 6, "msix_qsize": 5,
+                   "serial": "sriov"},
 }
 
 
@@ -38,5 +47,6 @@ def describe(kind, id, slot, size, **properties):
             node = {"driver": "null-co", "node-name": name, "size": size, "read-zeroes": True}
         device["drive"] = name
         device["serial"] = id
+    device.update(PROPERTIES.get(kind, {}))
     device.update(properties)
     return node, device

@@ -114,7 +114,7 @@ def make_initramfs(new, kernel, root, tree):
         for module in kernel.initramfs_modules():
             shutil.copy2(module, top / "modules" / module.name)
             names.append(module.name)
-        (top / "modules/order").write_text("\n".join(names) + "\n")
+        (top / "modules/order").write_text("".join(name + "\n" for name in names))
 
         layer = top / "layer"
         if tree:

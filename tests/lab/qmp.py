@@ -61,8 +61,10 @@ class Qmp:
             self.log.flush()
 
     def command(self, command, timeout=30, **arguments):
-        """Run a command (underscores in argument names stand for hyphens)."""
-        arguments = {name.replace("_", "-"): value for name, value in arguments.items()}
+        """Run a command (underscores in argument names stand for hyphens, but for
+        the properties of devices, which have both)."""
+        if command != "device_add":
+            arguments = {name.replace("_", "-"): value for name, value in arguments.items()}
         with self.command_lock:
             text = json.dumps({"execute": command, "arguments": arguments})
             self._note(">", text)

@@ -158,3 +158,25 @@ def test_a_bridge_is_released_to_its_native_driver(shpc, shim, slots):
     assert bridges(shpc, "shpchp") == [bridge]
     assert len(shim.events("SLOT_GONE")) == 31
     assert shpc.out("cat /sys/bus/pci/slots/5/power").strip() == "0"
+
+
+def test_a_bridge_that_appears_below_a_port_of_ours_is_ours_from_the_start(bare):
+    g = bare("shpc-behind-pcie")
+    g.run("modprobe hpshim")
+    shim = Client(g)
+    shim.call("CONTROLLER_SET", GRACE_MS=0)
+    port, = shim.adopt("0000:00:02.0").values()
+    assert commit(g, "remove", port["ADDRESS"]) is None
+    loads = "dmesg | grep -c 'HPC vendor_id' || true"
+    before = g.out(loads)
+    assert commit(g, "rescan", port["ADDRESS"]) is None
+    bridge, = bridges(g, "hpshim")
+    assert len(shim.slots()) == 32 and g.out(loads) == before       # shpchp says so when it starts
+    # by hand as ever
+    assert g.out(f"cat /sys/bus/pci/devices/{bridge}/driver_override") == "(null)"
+    g.run(f"echo {bridge} > /sys/bus/pci/drivers/hpshim/unbind && echo {bridge} > /sys/bus/pci/drivers/shpchp/bind")
+    assert set(shim.slots()) == {port["NAME"]}
+    shim.adopt(bridge)
+    shim.close()
+    g.wait_until("test -e /sys/bus/pci/drivers/shpchp/" + bridge)
+    g.run("rmmod hpshim", timeout=60)
