@@ -307,10 +307,14 @@ static void on_shim_lost(void *userdata)
 
 static void on_uevent(const char *action, const char *syspath, const char *subsystem, void *userdata)
 {
-	if (syspath)
-		registry_device_changed(userdata, syspath);
-	else
+	if (!syspath) {
 		registry_reread_all(userdata);
+		return;
+	}
+	registry_device_changed(userdata, syspath);
+	/* Nothing but its driver shows that a bridge brought slots with it. */
+	if (strcmp(action, "bind") == 0 && strcmp(subsystem, "pci") == 0 && sysfs_is_shpc_bridge(syspath))
+		registry_schedule_refresh(userdata, true);
 }
 
 void manager_slot_changed(struct manager *m, struct slot *s)

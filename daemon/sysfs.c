@@ -294,6 +294,17 @@ int sysfs_adoptable_ports(char ***ret)
 	return 0;
 }
 
+bool sysfs_is_shpc_bridge(const char *syspath)
+{
+	_cleanup_close_ int device = open_directory(AT_FDCWD, syspath);
+	char driver[64];
+
+	if (device < 0)
+		return false;
+	link_name(device, "driver", driver, sizeof(driver));
+	return strcmp(driver, "shpchp") == 0;
+}
+
 /* ---- functions ---- */
 
 static int add_string(char ***strings, const char *text)

@@ -60,4 +60,8 @@ void sysfs_functions_free(struct sysfs_function *functions, size_t n);
 /* Addresses of the ports whose slots pciehp or shpchp drive. */
 int sysfs_adoptable_ports(char ***ret);
 
+/* Whether shpchp drives the device at @syspath: a bridge, all of whose slots came
+ * with its driver. False when it has gone. */
+bool sysfs_is_shpc_bridge(const char *syspath);
+
 #endif

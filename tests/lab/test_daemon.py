@@ -88,3 +88,12 @@ def test_ejecting_the_root_slot_takes_the_switch_and_all_below_it(guest):
     g.wait_deleted("up", 30)
     assert list(slots(g)) == ["slot1", "slot2"]
     assert slots(g)["slot1"]["state"] == "empty"
+
+
+def test_a_bridge_with_an_shpc_that_comes_back_is_taken_again(guest):
+    g = guest("shpc", fresh=True)
+    bridge = "0000:00:03.0"
+    g.run(f"echo 1 > /sys/bus/pci/devices/{bridge}/remove", timeout=60)
+    g.wait_until("hpctl list --no-legend | grep -c slot | grep -qx 0")
+    g.run("echo 1 > /sys/bus/pci/rescan", timeout=60)
+    g.wait_until("hpctl list | grep -c shim | grep -qx 31")
