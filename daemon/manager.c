@@ -283,7 +283,7 @@ static void on_shim_appeared(void *userdata)
 {
 	struct manager *m = userdata;
 
-	if (shim_link_fd(m->shim) != m->resume_fd)
+	if (!shim_link_kept(m->shim))
 		fdstore_put(FDSTORE_SHIM, shim_link_fd(m->shim));
 	m->shim_starting = true;
 	manager_become_controller(m);
@@ -294,7 +294,6 @@ static void on_shim_lost(void *userdata)
 	struct manager *m = userdata;
 
 	fdstore_remove(FDSTORE_SHIM);
-	m->resume_fd = -1;
 	registry_resync_shim(m, NULL, 0);
 	m->shim_starting = false;
 	m->adopting = 0;

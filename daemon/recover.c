@@ -260,7 +260,7 @@ static void put_back_legacy(struct manager *m, const struct state_legacy *from)
 void recover_jobs(struct manager *m)
 {
 	/* The socket is kept for the time of a restart only. */
-	bool stopped = m->resume_fd < 0 || shim_link_fd(m->shim) != m->resume_fd;
+	bool stopped = !m->shim || !shim_link_kept(m->shim);
 
 	if (m->recovered)
 		return;

@@ -41,7 +41,7 @@ struct shim_link {
 	enum link_state state;
 
 	int resume_fd;     /* socket to be taken over, -1: none */
-	int resume_family; /* and the module's family then */
+	bool kept;	   /* the socket is that one */
 	bool resumed;      /* last_seq is where another link had got to */
 	uint64_t last_seq; /* of the event passed on last */
 	uint64_t seen_seq; /* highest one heard of */

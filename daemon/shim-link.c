@@ -362,7 +362,7 @@ static void disconnect(struct shim_link *l)
 		nl_socket_free(l->socket);
 	l->socket = NULL;
 	l->state = LINK_ABSENT;
-	l->synced = l->resumed = false;
+	l->synced = l->resumed = l->kept = false;
 	while ((c = TAILQ_FIRST(&l->commands))) {
 		TAILQ_REMOVE(&l->commands, c, entry);
 		free(c);
@@ -503,7 +503,6 @@ int shim_link_new(struct shim_link **ret, sd_event *event, const struct shim_lin
 		return -ENOMEM;
 	}
 	l->resume_fd = resume ? resume->fd : -1;
-	l->resume_family = resume ? resume->family : 0;
 	l->event = sd_event_ref(event);
 	l->ops = ops;
 	l->userdata = userdata;
@@ -545,6 +544,11 @@ bool shim_link_present(const struct shim_link *l)
 int shim_link_fd(const struct shim_link *l)
 {
 	return l->socket ? nl_socket_get_fd(l->socket) : -1;
+}
+
+bool shim_link_kept(const struct shim_link *l)
+{
+	return l->kept;
 }
 
 bool shim_link_live(const struct shim_link *l)

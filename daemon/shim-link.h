@@ -76,7 +76,7 @@ struct shim_resume {
  *
  * @resume, or NULL: goes on from there, so that the events since come as after
  * a gap, and the module sees the controller that it had. If the module was
- * loaded anew since, that is worth nothing, and the link starts afresh.
+ * loaded anew since, or nothing is known of the past, only the socket is taken.
  * Returns 0 or a negative errno; resume->fd is the link's either way.
  */
 int shim_link_new(struct shim_link **ret, sd_event *event, const struct shim_link_ops *ops, void *userdata,
@@ -88,6 +88,9 @@ bool shim_link_present(const struct shim_link *l);
 
 /* Its socket, -1 when the module is not loaded. Stays the link's. */
 int shim_link_fd(const struct shim_link *l);
+
+/* Whether that is the socket that was to be taken over. */
+bool shim_link_kept(const struct shim_link *l);
 
 /* Whether all that happened so far was passed on. */
 bool shim_link_live(const struct shim_link *l);

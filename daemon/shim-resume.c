@@ -68,17 +68,20 @@ static bool is_generic_netlink(int fd)
 
 int shim_resume_connect(struct shim_link *l, struct nl_sock *s, int *ret_group)
 {
-	int family, fd = l->resume_fd;
+	int fd = l->resume_fd;
 
 	l->resume_fd = -1;
 	if (fd < 0)
 		return 0;
 	if (is_generic_netlink(fd)) {
-		family = resolve(ret_group);
-		if (family > 0 && family == l->resume_family) {
+		int family = resolve(ret_group);
+
+		/* Whatever is known of its past: to the module it may be the controller. */
+		if (family > 0) {
 			drain(fd);
 			if (nl_socket_set_fd(s, NETLINK_GENERIC, fd) == 0) {
 				l->family = family;
+				l->kept = true;
 				return 1;
 			}
 		}

@@ -98,6 +98,12 @@ def test_a_card_that_comes_while_no_daemon_runs_is_inserted(g):
     assert ended(g, 4) == [] and slots(g)["slot4"]["job"] is None
 
 
+def test_the_shim_stays_ours_when_the_state_file_is_lost(g):
+    g.run("kill -STOP $(systemctl show hotplugd -p MainPID --value); rm /run/hotplugd/state;" + KILL)
+    g.wait_until("hpctl status | grep -q 'active, drives 6 of 6'", 30)
+    assert not handed_back(g)
+
+
 @pytest.mark.expect_hang
 def test_a_worker_in_the_kernel_is_waited_for_and_not_doubled(g):
     stuck.prepare(g, 3, -1)
