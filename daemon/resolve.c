@@ -10,13 +10,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <linux/openat2.h>
 #include <net/if.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -92,27 +90,85 @@ int resolve_chain(const char *address, char ***ret)
 	return chain_of_link(link, ret);
 }
 
+/* Puts what the link @fd says before the rest of the path. Returns 1 when it begins at /dev. */
+static int follow_link(int fd, const char *rest, char *path)
+{
+	char target[PATH_MAX], longer[PATH_MAX];
+	ssize_t n = readlinkat(fd, "", target, sizeof(target) - 1);
+	bool from_dev;
+
+	if (n < 0)
+		return -errno;
+	target[n] = '\0';
+	from_dev = strncmp(target, "/dev/", 5) == 0;
+	if (target[0] == '/' && !from_dev)
+		return -ENODEV;
+	n = snprintf(longer, sizeof(longer), "%s/%s", from_dev ? target + 5 : target, rest);
+	if (n >= PATH_MAX)
+		return -ENAMETOOLONG;
+	memcpy(path, longer, (size_t)n + 1);
+	return from_dev;
+}
+
 /*
- * Who asks may be anybody, so no other file system than /dev's own is touched: it
- * might not answer, or tell who may not know what is there.
+ * What a path below /dev leads to, step by step: who asks may be anybody, so no
+ * other file system than /dev's own is entered. It might never answer, or tell who
+ * may not know what is there. (openat2() could do this; the sandbox has none.)
  */
+static int stat_node(const char *name, struct stat *st)
+{
+	_cleanup_close_ int dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC), at = -1;
+	char path[PATH_MAX];
+	struct stat top;
+	int links = 0;
+
+	if (dev < 0 || fstat(dev, &top) < 0)
+		return -errno;
+	at = fcntl(dev, F_DUPFD_CLOEXEC, 0);
+	snprintf(path, sizeof(path), "%s", name);
+	*st = top;
+	for (char *step = path; *(step += strspn(step, "/"));) {
+		_cleanup_close_ int fd = -1;
+		size_t n = strcspn(step, "/");
+		char *rest = step + n;
+		int r = 0, next;
+
+		if (*rest)
+			*rest++ = '\0';
+		fd = openat(at, step, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+		if (fd < 0 || fstat(fd, st) < 0)
+			return -errno;
+		if (st->st_dev != top.st_dev)
+			return -ENODEV;
+		step = rest;
+		if (S_ISLNK(st->st_mode)) {
+			r = ++links > 8 ? -ELOOP : follow_link(fd, rest, path);
+			if (r < 0)
+				return r;
+			step = path;
+		}
+		if (S_ISLNK(st->st_mode) && r == 0)
+			continue;
+		next = fcntl(r > 0 ? dev : fd, F_DUPFD_CLOEXEC, 0);
+		if (next < 0)
+			return -errno;
+		close(at);
+		at = next;
+	}
+	return 0;
+}
+
 static int resolve_node(const char *path, char ***ret)
 {
-	struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_XDEV | RESOLVE_NO_MAGICLINKS };
-	_cleanup_close_ int dev = -1, fd = -1;
 	char link[64];
 	struct stat st;
+	int r;
 
 	if (strncmp(path, "/dev/", 5) != 0)
 		return -EINVAL;
-	dev = open("/dev", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (dev < 0)
-		return -errno;
-	fd = (int)syscall(SYS_openat2, dev, path + 5, &how, sizeof(how));
-	if (fd < 0)
-		return errno == EXDEV || errno == ELOOP ? -ENODEV : -errno;
-	if (fstat(fd, &st) < 0)
-		return -errno;
+	r = stat_node(path + 5, &st);
+	if (r < 0)
+		return r == -ENOTDIR ? -ENOENT : r;
 	if (!S_ISBLK(st.st_mode) && !S_ISCHR(st.st_mode))
 		return -ENODEV;
 	snprintf(link, sizeof(link), "/sys/dev/%s/%u:%u", S_ISBLK(st.st_mode) ? "block" : "char", major(st.st_rdev),

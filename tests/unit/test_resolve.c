@@ -45,6 +45,7 @@ static void what_does_not_exist_is_not_found(void **state)
 static void what_is_not_on_pci_is_no_device_of_ours(void **state)
 {
 	assert_int_equal(resolve("/dev/null"), -ENODEV);
+	assert_int_equal(resolve("/dev/fd/0"), -ENODEV);
 	assert_int_equal(resolve("/dev/shm"), -ENODEV);
 	assert_int_equal(resolve("/etc/passwd"), -EINVAL);
 	assert_int_equal(resolve("/sys/kernel"), -ENODEV);
