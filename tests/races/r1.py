@@ -11,7 +11,7 @@ from lab.channel import GuestTimeout
 
 WINDOW = 5.0            # seconds from a press to its effect, of pciehp and of hotplugd
 STAGGER = 0.15          # from press to press; a removal lasts about three of them
-JITTER = (-0.15, 0.4)   # of the removal, around the ends of the windows
+JITTER = (0.0, 0.4)     # of the removal, while the windows end one after the other
 CHILDREN = (3, 4, 5, 6)
 GONE = 60               # deadline for the removal
 GIVEN_UP = 30           # the same on the stock kernel: whoever hangs is reported before it
