@@ -142,14 +142,38 @@ def pack(new, modules, release):
 def built(kernel, tools):
     """A kernel built from the archive's sources with debug.config; the tree that
     it was built in serves as its headers."""
-    version = paths.run("apt-cache", "show", "--no-all-versions", kernel.source)
-    version = next(line for line in version.splitlines() if line.startswith("Version:")).split()[1]
+    version = source_version(kernel)
     recipe = paths.digest(version, DEBUG_CONFIG.read_bytes())
     top = paths.made_once(paths.CACHE / f"kernel-{kernel.name}-{recipe}",
                           lambda new: build(new, kernel, version))
     headers = top / kernel.source
     release = (headers / "include/config/kernel.release").read_text().strip()
     return Unpacked(release, headers, top, tools)
+
+
+def source_version(kernel):
+    shown = paths.run("apt-cache", "show", "--no-all-versions", kernel.source)
+    return next(line for line in shown.splitlines() if line.startswith("Version:")).split()[1]
+
+
+def checkpatch():
+    """checkpatch.pl of the archive's sources, with the lists that it reads beside it."""
+    kernel = KERNELS["debug"]
+    version = source_version(kernel)
+
+    def extract(new):
+        paths.say(f"fetching checkpatch of Linux {version}")
+        new.mkdir(parents=True)
+        deb = fetch(f"{kernel.source}={version}", new)
+        paths.run("dpkg-deb", "-x", deb, new / "deb")
+        deb.unlink()
+        scripts = [f"{kernel.source}/scripts/{name}"
+                   for name in ("checkpatch.pl", "spelling.txt", "const_structs.checkpatch")]
+        paths.run("tar", "-C", new, "-xf", new / f"deb/usr/src/{kernel.source}.tar.xz", *scripts)
+        shutil.rmtree(new / "deb")
+
+    top = paths.made_once(paths.CACHE / f"checkpatch-{paths.digest(version)}", extract)
+    return top / kernel.source / "scripts/checkpatch.pl"
 
 
 def build(new, kernel, version):
