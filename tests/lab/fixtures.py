@@ -27,6 +27,7 @@ def pytest_addoption(parser):
     parser.addoption("--kernel", default=kernel.DEFAULT, choices=list(kernel.KERNELS),
                      help="the kernel that guests boot")
     parser.addoption("--rounds", type=int, default=3, help="rounds of each race")
+    parser.addoption("--seconds", type=int, default=600, help="how long messages are thrown at the module")
     parser.addoption("--record", action="store_true", help="write what was measured to docs/results.md")
     parser.addoption("--seed", type=int, help="seed of the races' timing, from an earlier run's table")
 
