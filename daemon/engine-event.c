@@ -176,12 +176,24 @@ static enum verdict below_ejecting_ancestor(struct engine_node *n, enum slot_eve
 	return VERDICT_ANCESTOR;
 }
 
+/* A held slot starts nothing now; what counts is how it is when it is let go. */
+static enum verdict while_held(struct engine_node *n, enum slot_event event)
+{
+	n->loss_pending = !n->s.present;
+	if (event == SLOT_EVENT_PRESENCE)
+		n->card_seen = true;
+	n->link_down_seen = n->s.link_known && !n->s.link;
+	return VERDICT_IGNORED;
+}
+
 enum verdict engine_node_event(struct engine *e, struct engine_node *n, enum slot_event event)
 {
 	bool card = event == SLOT_EVENT_PRESENCE || event == SLOT_EVENT_LINK;
 
-	if (n->s.native || (card && n->s.hold))
+	if (n->s.native)
 		return VERDICT_IGNORED;
+	if (card && n->s.hold)
+		return while_held(n, event);
 	if ((card || event == SLOT_EVENT_BUTTON) && engine_node_ejecting_ancestor(e, n))
 		return below_ejecting_ancestor(n, event);
 	switch (event) {
@@ -207,10 +219,10 @@ void engine_node_reconsider(struct engine *e, struct engine_node *n)
 
 	if (!loss && !link_down && !card)
 		return;
-	if (n->job || engine_node_ejecting_ancestor(e, n))
+	if (n->job || n->s.hold || engine_node_ejecting_ancestor(e, n))
 		return;
 	n->loss_pending = n->link_down_seen = n->card_seen = false;
-	if (n->s.native || n->s.hold)
+	if (n->s.native)
 		return;
 	if (loss && engine_node_is_on(n))
 		start_surprise_eject(e, n);

@@ -36,8 +36,8 @@ struct engine_node {
 	usec_t debounce;         /* the link is lost: believed from then on */
 	usec_t blink_until;      /* attention LED blinks for a refused press */
 
-	/* Seen while a job of the slot or of one above was under way; looked at
-	 * when that ends, see engine_node_reconsider(). */
+	/* Seen while a job of the slot or of one above was under way, or the slot
+	 * held; looked at when that ends, see engine_node_reconsider(). */
 	bool loss_pending;       /* card lost: remove what it left behind */
 	bool link_down_seen;     /* link lost: look whether it came back */
 	bool card_seen;          /* card came or went: insert what is there then */

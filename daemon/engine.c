@@ -245,6 +245,8 @@ int engine_slot_set(struct engine *e, slot_handle_t slot, const struct engine_sl
 		TAILQ_INSERT_TAIL(&e->nodes, n, entry);
 	}
 	n->s = *state;
+	if (n->s.hold && n->debounce != USEC_INFINITY)
+		n->link_down_seen = true; /* not judged yet: when it is let go */
 	if (n->s.native || n->s.hold)
 		n->debounce = USEC_INFINITY;
 	settle(e);

@@ -128,7 +128,8 @@ struct engine_slot {
 	enum button_policy button;
 	enum insert_policy insert;
 	bool protect;           /* no eject without force */
-	bool hold;              /* presence and link changes start nothing */
+	bool hold;              /* presence and link changes start nothing until it is cleared:
+				 * then the slot is judged by how it is */
 	usec_t grace;           /* button window, 0: none */
 };
 

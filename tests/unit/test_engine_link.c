@@ -177,6 +177,91 @@ CASE(held_slot_ignores_card_and_link)
 	assert_verdict(world_press(w, 1), VERDICT_STARTED); /* people may */
 }
 
+static void hold(struct world *w, slot_handle_t slot, bool on)
+{
+	world_set(w, slot, hold = on);
+}
+
+CASE(card_that_went_while_held_is_removed_when_it_is_let_go)
+{
+	WORLD;
+
+	world_add_on(w, 1, 0);
+	hold(w, 1, true);
+	pull(w, 1);
+	hold(w, 1, false);
+	assert_surprise(w, 1);
+	world_finish(w, 1);
+	assert_true(engine_idle(w->e));
+}
+
+CASE(link_lost_while_held_is_debounced_when_it_is_let_go)
+{
+	WORLD;
+
+	world_add_on(w, 1, 0);
+	hold(w, 1, true);
+	link_to(w, 1, false);
+	world_pass(w, USEC_PER_SEC);
+	hold(w, 1, false);
+	assert_idle_slot(w, 1);
+	world_pass(w, 200 * USEC_PER_MSEC);
+	assert_surprise(w, 1);
+}
+
+CASE(link_lost_before_the_hold_is_judged_after_it)
+{
+	WORLD;
+
+	world_add_on(w, 1, 0);
+	link_to(w, 1, false);
+	hold(w, 1, true);
+	world_pass(w, USEC_PER_SEC);
+	hold(w, 1, false);
+	world_pass(w, 200 * USEC_PER_MSEC);
+	assert_surprise(w, 1);
+}
+
+CASE(what_healed_while_held_starts_nothing)
+{
+	WORLD;
+
+	world_add_on(w, 1, 0);
+	hold(w, 1, true);
+	link_to(w, 1, false);
+	pull(w, 1);
+	world_set(w, 1, present = true);
+	world_event(w, 1, SLOT_EVENT_PRESENCE);
+	link_to(w, 1, true);
+	hold(w, 1, false);
+	world_pass(w, USEC_PER_SEC);
+	assert_int_equal(w->count[ACTION_JOB_NEW], 0);
+	assert_true(engine_idle(w->e));
+}
+
+CASE(card_that_came_while_held_is_inserted_when_it_is_let_go)
+{
+	WORLD;
+
+	world_add_off(w, 1, 0);
+	world_set(w, 1, present = false);
+	hold(w, 1, true);
+	world_set(w, 1, present = true);
+	assert_verdict(world_event(w, 1, SLOT_EVENT_PRESENCE), VERDICT_IGNORED);
+	hold(w, 1, false);
+	assert_int_equal(world_job(w, 1)->operation, OPERATION_INSERT);
+}
+
+CASE(card_that_was_off_before_the_hold_stays_off_after_it)
+{
+	WORLD;
+
+	world_add_off(w, 1, 0);
+	hold(w, 1, true);
+	hold(w, 1, false);
+	assert_true(engine_idle(w->e));
+}
+
 /* --- latch and power fault --------------------------------------------------------- */
 
 CASE(open_latch_ends_the_window_of_an_insert)
@@ -242,6 +327,12 @@ int main(void)
 		TEST(link_lost_while_drivers_bind_counts_afterwards),
 		TEST(link_of_an_off_slot_means_nothing),
 		TEST(held_slot_ignores_card_and_link),
+		TEST(card_that_went_while_held_is_removed_when_it_is_let_go),
+		TEST(link_lost_while_held_is_debounced_when_it_is_let_go),
+		TEST(link_lost_before_the_hold_is_judged_after_it),
+		TEST(what_healed_while_held_starts_nothing),
+		TEST(card_that_came_while_held_is_inserted_when_it_is_let_go),
+		TEST(card_that_was_off_before_the_hold_stays_off_after_it),
 		TEST(open_latch_ends_the_window_of_an_insert),
 		TEST(latch_means_nothing_to_an_eject),
 		TEST(power_fault_is_shown_and_removes_nothing),
