@@ -147,8 +147,12 @@ void engine_node_debounce_over(struct engine *e, struct engine_node *n)
 
 static enum verdict on_latch(struct engine *e, struct engine_node *n)
 {
-	if (!n->job || !n->s.latch_open)
+	if (!n->job)
 		return VERDICT_NOTHING;
+	if (!n->s.latch_open) /* a replace has waited for that */
+		return n->job->job.step == STEP_CARD && n->card_seen ?
+			       engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_CARD_FOUND }) :
+			       VERDICT_NOTHING;
 	return engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_LATCH_OPEN });
 }
 

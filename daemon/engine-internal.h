@@ -5,6 +5,7 @@
  *   engine.c         the interface: slots, requests, time, actions, looking around
  *   engine-event.c   what a slot's event means: which job it starts, joins or cancels
  *   engine-job.c     the life of one job: (state, event) → (state, step, action)
+ *   engine-new.c     a job is made, freed, and told why it ends
  *   engine-restore.c a job of another engine is put back
  *   engine-names.c   string tables
  *
@@ -122,14 +123,20 @@ void engine_node_debounce_over(struct engine *e, struct engine_node *n);
 /* Starts what an event asked for that came while a job was in the way. */
 void engine_node_reconsider(struct engine *e, struct engine_node *n);
 
-/* engine-job.c */
+/* engine-new.c */
 /* Makes a job and starts it. Returns NULL when out of memory. The slot must
  * not have a job. */
 struct engine_job *engine_job_start(struct engine *e, struct engine_node *n, const struct request *r, usec_t window);
 void engine_job_init_actions(struct engine_job *j);
+struct engine_job *engine_job_free(struct engine_job *j);
+/* Takes over @reason; NULL when out of memory: then a reason is not worth failing for. */
+void engine_job_take_reason(struct engine_job *j, char *reason);
+/* The first failure is the one that explains the rest, so it stays. @reason: NULL, the step's own. */
+void engine_job_set_failure(struct engine_job *j, int error, const char *reason);
+
+/* engine-job.c */
 /* Asks the caller what the job's step asks, once more. */
 void engine_job_ask(struct engine *e, struct engine_job *j);
-struct engine_job *engine_job_free(struct engine_job *j);
 /* The one way to make a job go on. The job may have ended when this returns;
  * its memory stays. The verdict is meant for events of the slot. */
 enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const struct job_input *in);
@@ -137,5 +144,8 @@ void engine_job_set_stalled(struct engine *e, struct engine_job *j);
 void engine_job_set_force(struct engine *e, struct engine_job *j);
 /* The card is gone already: cannot be cancelled, goes first. */
 bool engine_job_is_surprise_eject(const struct engine_job *j);
+/* What it is at: a replace is an eject until the new card is there, then an insert. */
+bool engine_job_ejects(const struct engine_job *j);
+bool engine_job_inserts(const struct engine_job *j);
 
 #endif

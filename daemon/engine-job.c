@@ -20,6 +20,16 @@ bool engine_job_is_surprise_eject(const struct engine_job *j)
 	return j->job.operation == OPERATION_EJECT && j->job.origin == ORIGIN_SURPRISE;
 }
 
+bool engine_job_ejects(const struct engine_job *j)
+{
+	return j->job.operation == OPERATION_EJECT || (j->job.operation == OPERATION_REPLACE && !j->job.inserting);
+}
+
+bool engine_job_inserts(const struct engine_job *j)
+{
+	return j->job.operation == OPERATION_INSERT || (j->job.operation == OPERATION_REPLACE && j->job.inserting);
+}
+
 /* The job's pending CHANGED, or NEW, will show the latest state when taken. */
 static void job_changed(struct engine *e, struct engine_job *j)
 {
@@ -60,7 +70,7 @@ static void job_set_step(struct engine *e, struct engine_job *j, enum job_step s
 		wait = j->window;
 	else if (step == STEP_OFF_WAIT)
 		wait = e->config.off_wait;
-	else if (step == STEP_NONE || step == STEP_TURN)
+	else if (step == STEP_NONE || step == STEP_TURN || step == STEP_CARD)
 		wait = USEC_INFINITY;
 	j->job.step = step;
 	j->job.stalled = false;
@@ -71,45 +81,6 @@ static void job_set_step(struct engine *e, struct engine_job *j, enum job_step s
 	engine_job_ask(e, j);
 	if (step != STEP_NONE)
 		job_changed(e, j);
-}
-
-/* Takes over @reason; NULL when out of memory: then a reason is not worth failing for. */
-static void job_take_reason(struct engine_job *j, char *reason)
-{
-	free(j->job.reason);
-	j->job.reason = reason;
-}
-
-/* The first failure is the one that explains the rest, so it stays. */
-static void job_set_failure(struct engine_job *j, int error, const char *reason)
-{
-	static const struct {
-		const char *what, *next;
-	} text[_STEP_MAX] = {
-		[STEP_CHECK] = { "What uses the devices could not be found out",
-				 "nothing was touched; see the journal of hotplugd, then try again" },
-		[STEP_POWER_ON] = { "The slot did not power on or its link did not come up",
-				    "it was switched off again; reseat the card, then insert it again" },
-		[STEP_REMOVE] = { "The devices could not be removed",
-				  "the slot stays powered, do not pull the card; see the kernel's log" },
-		[STEP_RESCAN] = { "The devices could not be added", "see the kernel's log for what is missing" },
-		[STEP_POWER_OFF] = { "The slot could not be powered off",
-				     "do not pull the card while the power LED is on; try the eject again" },
-		[STEP_CONFIRM] = { "The devices were added but are not ready",
-				   "see the kernel's log for what their drivers say" },
-	};
-	const char *description = strerrordesc_np(error);
-	char *s = NULL;
-
-	if (j->job.error)
-		return;
-	j->job.error = error;
-	if (reason)
-		s = strdup(reason);
-	else if (asprintf(&s, "%s (%s): %s.", text[j->job.step].what, description ? description : "unknown error",
-			  text[j->job.step].next) < 0)
-		s = NULL;
-	job_take_reason(j, s);
 }
 
 static enum verdict job_end(struct engine *e, struct engine_job *j, enum job_state state)
@@ -143,7 +114,8 @@ static enum verdict job_end_by_level(struct engine *e, struct engine_job *j, enu
 	struct engine_node *n = j->node;
 
 	if (n && j->leds_changed)
-		engine_leds(e, n, engine_node_is_on(n) && !n->s.fault ? INDICATOR_ON : INDICATOR_OFF, INDICATOR_KEEP);
+		engine_leds(e, n, engine_node_is_on(n) && !n->s.fault ? INDICATOR_ON : INDICATOR_OFF,
+			    j->job.step == STEP_CARD ? INDICATOR_OFF : INDICATOR_KEEP);
 	return job_end(e, j, state);
 }
 
@@ -165,10 +137,77 @@ static void job_quiesce(struct engine *e, struct engine_job *j)
 {
 	job_set_state(e, j, JOB_QUIESCING);
 	job_blink(e, j);
-	if (j->job.operation == OPERATION_INSERT && !j->node->s.native)
+	if (engine_job_inserts(j) && !j->node->s.native)
 		job_set_step(e, j, STEP_POWER_ON);
 	else
 		job_wait_turn(e, j);
+}
+
+/*
+ * Cancelled, and the slot is off. "Cancelled" says that nothing was done, so a
+ * replace has failed: what was in the slot is out.
+ */
+static enum verdict job_end_cancelled(struct engine *e, struct engine_job *j)
+{
+	char *reason = NULL;
+
+	engine_leds(e, j->node, INDICATOR_OFF, INDICATOR_OFF);
+	if (j->job.operation != OPERATION_REPLACE)
+		return job_end(e, j, JOB_CANCELLED);
+	if (asprintf(&reason, "No new card was brought up, and the slot is off: %s", j->job.reason ?: "cancelled.") < 0)
+		reason = NULL;
+	j->job.error = ECANCELED;
+	engine_job_take_reason(j, reason);
+	return job_end(e, j, JOB_FAILED);
+}
+
+/* The card that a replace has waited for. */
+static enum verdict job_take_card(struct engine *e, struct engine_job *j)
+{
+	struct engine_node *n = j->node;
+
+	n->card_seen = true;
+	if (!n->s.present || n->s.latch_open)
+		return VERDICT_JOINED; /* the latch's closing is awaited, too */
+	n->card_seen = false;
+	j->job.inserting = true;
+	engine_leds(e, n, INDICATOR_BLINK, INDICATOR_OFF);
+	job_quiesce(e, j);
+	return VERDICT_JOINED;
+}
+
+static enum verdict job_on_ancestor(struct engine *e, struct engine_job *j, uint32_t ancestor)
+{
+	char *reason;
+
+	if (asprintf(&reason, "A slot above is being ejected by job %u, and this slot goes with it.", ancestor) < 0)
+		reason = NULL;
+	engine_job_take_reason(j, reason);
+	return job_end_by_level(e, j, JOB_GONE);
+}
+
+/* The slot is off and its devices are gone: now it is people's turn. */
+static void job_await_card(struct engine *e, struct engine_job *j)
+{
+	struct engine_node *n = j->node;
+	struct engine_job *above = engine_node_ejecting_ancestor(e, n);
+	bool swapped = n->card_seen && n->s.present;
+
+	engine_node_forget_below(e, n);
+	n->loss_pending = n->link_down_seen = n->card_seen = false;
+	if (j->job.state != JOB_SETTLING)
+		job_set_state(e, j, JOB_SETTLING);
+	job_set_step(e, j, STEP_CARD);
+	if (above) {
+		job_on_ancestor(e, j, above->job.id);
+	} else if (j->job.cancel_requested) {
+		job_end_cancelled(e, j);
+	} else {
+		/* A blinking attention indicator says: this one (PCIe r6.0, sec 6.7.1.1.1). */
+		engine_leds(e, n, INDICATOR_OFF, INDICATOR_BLINK);
+		if (swapped)
+			job_take_card(e, j);
+	}
 }
 
 static void job_refuse(struct engine *e, struct engine_job *j, int error, const char *reason)
@@ -178,7 +217,7 @@ static void job_refuse(struct engine *e, struct engine_job *j, int error, const 
 	j->job.error = error;
 	if (!reason)
 		reason = "The devices in the slot are in use: hpctl check says by whom.";
-	job_take_reason(j, strdup(reason));
+	engine_job_take_reason(j, strdup(reason));
 	job_end_by_level(e, j, JOB_REFUSED);
 	if (j->job.origin == ORIGIN_BUTTON)
 		engine_leds_refuse(e, n);
@@ -187,7 +226,7 @@ static void job_refuse(struct engine *e, struct engine_job *j, int error, const 
 /* Refuses what policy forbids; returns whether the job goes on. */
 static bool job_is_allowed(struct engine *e, struct engine_job *j)
 {
-	if (j->job.operation != OPERATION_EJECT || !j->node->s.protect || j->job.force ||
+	if (!engine_job_ejects(j) || !j->node->s.protect || j->job.force ||
 	    engine_job_is_surprise_eject(j))
 		return true;
 	job_refuse(e, j, EPERM, "The slot is protected by policy (HOTPLUGD_PROTECT): "
@@ -229,23 +268,25 @@ static void job_on_turn(struct engine *e, struct engine_job *j)
 		return;
 	e->commit = j;
 	job_set_state(e, j, JOB_COMMITTING);
-	if (j->job.operation == OPERATION_EJECT) {
+	if (engine_job_ejects(j)) {
 		for (k = TAILQ_FIRST(&e->jobs); k; k = next) {
 			next = TAILQ_NEXT(k, entry);
 			if (k->node && engine_node_is_below(e, k->node, j->node))
 				engine_job_dispatch(e, k, &subsume);
 		}
 	}
-	job_set_step(e, j, j->job.operation == OPERATION_EJECT ? STEP_REMOVE : STEP_RESCAN);
+	job_set_step(e, j, engine_job_ejects(j) ? STEP_REMOVE : STEP_RESCAN);
 }
 
 /* An insert was cancelled or failed: the end of the way back. */
 static void job_end_undone(struct engine *e, struct engine_job *j)
 {
-	bool cancelled = j->job.cancel_requested && !j->job.error;
-
-	engine_leds(e, j->node, INDICATOR_OFF, cancelled ? INDICATOR_OFF : INDICATOR_ON);
-	job_end(e, j, cancelled ? JOB_CANCELLED : JOB_FAILED);
+	if (j->job.cancel_requested && !j->job.error) {
+		job_end_cancelled(e, j);
+		return;
+	}
+	engine_leds(e, j->node, INDICATOR_OFF, INDICATOR_ON);
+	job_end(e, j, JOB_FAILED);
 }
 
 static void job_undo(struct engine *e, struct engine_job *j)
@@ -261,12 +302,15 @@ static void job_undo(struct engine *e, struct engine_job *j)
 
 static void job_on_check_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
 {
-	if (in->error == 0) {
+	if (in->error == 0 && j->job.operation == OPERATION_REPLACE && !engine_node_is_on(j->node)) {
+		job_blink(e, j);
+		job_await_card(e, j);
+	} else if (in->error == 0) {
 		job_quiesce(e, j);
 	} else if (in->error == EACCES) {
 		job_refuse(e, j, EACCES, in->reason);
 	} else {
-		job_set_failure(j, in->error, in->reason);
+		engine_job_set_failure(j, in->error, in->reason);
 		job_end_by_level(e, j, JOB_FAILED);
 	}
 }
@@ -276,7 +320,7 @@ static void job_on_power_on_answer(struct engine *e, struct engine_job *j, const
 	if (j->job.cancel_requested) {
 		job_undo(e, j);
 	} else if (in->error) {
-		job_set_failure(j, in->error, in->reason);
+		engine_job_set_failure(j, in->error, in->reason);
 		job_undo(e, j);
 	} else {
 		j->node->s.power = true;
@@ -287,7 +331,7 @@ static void job_on_power_on_answer(struct engine *e, struct engine_job *j, const
 static void job_on_remove_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
 {
 	if (in->error) {
-		job_set_failure(j, in->error, in->reason);
+		engine_job_set_failure(j, in->error, in->reason);
 		engine_leds(e, j->node, INDICATOR_ON, INDICATOR_ON);
 		job_end(e, j, JOB_FAILED);
 		return;
@@ -304,13 +348,13 @@ static void job_on_remove_answer(struct engine *e, struct engine_job *j, const s
 static void job_on_rescan_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
 {
 	if (in->error) {
-		job_set_failure(j, in->error, in->reason);
-		if (j->job.operation == OPERATION_INSERT)
+		engine_job_set_failure(j, in->error, in->reason);
+		if (engine_job_inserts(j))
 			job_undo(e, j);
 		else
 			job_end(e, j, JOB_FAILED);
 	} else if (j->node->loss_pending) {
-		job_set_failure(j, ENODEV, "The card was removed while its devices were being added: "
+		engine_job_set_failure(j, ENODEV, "The card was removed while its devices were being added: "
 					   "what was added is removed again.");
 		job_end_by_level(e, j, JOB_FAILED);
 	} else {
@@ -331,19 +375,19 @@ static void job_on_commit_answer(struct engine *e, struct engine_job *j, const s
 
 static void job_on_settle_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
 {
-	bool insert = j->job.operation == OPERATION_INSERT;
+	bool insert = engine_job_inserts(j);
 
 	if (j->job.step == STEP_POWER_OFF && !in->error) {
 		j->node->s.power = false;
 		job_set_step(e, j, STEP_OFF_WAIT);
 	} else if (in->error) {
 		/* Power is on, or has to be taken for on. */
-		job_set_failure(j, in->error, in->reason);
+		engine_job_set_failure(j, in->error, in->reason);
 		engine_leds(e, j->node, INDICATOR_ON, INDICATOR_ON);
 		job_end(e, j, JOB_FAILED);
 	} else {
 		if (in->reason)
-			job_take_reason(j, strdup(in->reason));
+			engine_job_take_reason(j, strdup(in->reason));
 		if (insert)
 			engine_leds(e, j->node, INDICATOR_ON, INDICATOR_OFF);
 		job_end(e, j, JOB_DONE);
@@ -356,13 +400,17 @@ static void job_on_off_wait_over(struct engine *e, struct engine_job *j)
 		job_end_undone(e, j);
 		return;
 	}
+	if (j->job.operation == OPERATION_REPLACE) {
+		job_await_card(e, j);
+		return;
+	}
 	engine_leds(e, j->node, INDICATOR_OFF, INDICATOR_OFF);
 	job_end(e, j, JOB_DONE);
 }
 
 static enum verdict job_cancel_untouched(struct engine *e, struct engine_job *j, const char *reason)
 {
-	job_take_reason(j, strdup(reason ? reason : "Cancelled on request."));
+	engine_job_take_reason(j, strdup(reason ? reason : "Cancelled on request."));
 	return job_end_by_level(e, j, JOB_CANCELLED);
 }
 
@@ -371,10 +419,10 @@ static enum verdict job_cancel_quiescing(struct engine *e, struct engine_job *j,
 {
 	if (engine_job_is_surprise_eject(j))
 		return VERDICT_LATE;
-	if (j->job.operation != OPERATION_INSERT || j->node->s.native)
+	if (!engine_job_inserts(j) || j->node->s.native)
 		return job_cancel_untouched(e, j, reason);
 	if (!j->job.cancel_requested)
-		job_take_reason(j, strdup(reason ? reason : "Cancelled on request."));
+		engine_job_take_reason(j, strdup(reason ? reason : "Cancelled on request."));
 	j->job.cancel_requested = true;
 	if (j->job.step == STEP_TURN)
 		job_undo(e, j);
@@ -383,9 +431,19 @@ static enum verdict job_cancel_quiescing(struct engine *e, struct engine_job *j,
 	return VERDICT_JOINED;
 }
 
-static enum verdict job_on_cancel_past_commit(const struct engine_job *j)
+/* Between its two commits a replace can still be left at the first. */
+static enum verdict job_on_cancel_past_commit(struct engine *e, struct engine_job *j, const char *reason)
 {
-	return j->job.undo && j->job.cancel_requested ? VERDICT_JOINED : VERDICT_LATE;
+	bool between = j->job.operation == OPERATION_REPLACE && !j->job.inserting && j->job.state == JOB_SETTLING;
+
+	if (!between)
+		return j->job.undo && j->job.cancel_requested ? VERDICT_JOINED : VERDICT_LATE;
+	engine_job_take_reason(j, strdup(reason ? reason : "Cancelled on request."));
+	if (j->job.step == STEP_CARD)
+		return job_end_cancelled(e, j);
+	j->job.cancel_requested = true;
+	job_changed(e, j);
+	return VERDICT_JOINED;
 }
 
 static enum verdict job_on_card_lost(struct engine *e, struct engine_job *j, const char *reason)
@@ -400,21 +458,31 @@ static enum verdict job_on_card_lost(struct engine *e, struct engine_job *j, con
 		return job_cancel_quiescing(e, j, reason);
 	if (j->job.step != STEP_CONFIRM)
 		return VERDICT_JOINED;
-	job_set_failure(j, ENODEV, reason);
+	engine_job_set_failure(j, ENODEV, reason);
 	return job_end_by_level(e, j, JOB_FAILED);
 }
 
 static enum verdict job_on_card_found(struct engine *e, struct engine_job *j)
 {
-	if (j->job.operation == OPERATION_INSERT) {
+	if (j->job.step == STEP_CARD)
+		return job_take_card(e, j);
+	if (engine_job_inserts(j)) {
 		if (j->job.state == JOB_GRACE)
 			job_check(e, j);
 		return VERDICT_JOINED;
 	}
-	if (j->job.operation == OPERATION_EJECT &&
+	if (engine_job_ejects(j) &&
 	    (engine_job_is_surprise_eject(j) || j->job.state >= JOB_COMMITTING))
 		return VERDICT_JOINED;
 	return VERDICT_NOTHING;
+}
+
+/* A press says that the card in the slot is the new one. */
+static enum verdict job_on_press(struct engine *e, struct engine_job *j)
+{
+	if (j->job.step != STEP_CARD || !j->node->s.present || j->node->s.latch_open)
+		return VERDICT_LATE;
+	return job_take_card(e, j);
 }
 
 static enum verdict job_on_latch_open(struct engine *e, struct engine_job *j)
@@ -424,23 +492,15 @@ static enum verdict job_on_latch_open(struct engine *e, struct engine_job *j)
 	return job_cancel_untouched(e, j, "The latch was opened: close it, then press the button again.");
 }
 
-static enum verdict job_on_ancestor(struct engine *e, struct engine_job *j, uint32_t ancestor)
-{
-	char *reason;
-
-	if (asprintf(&reason, "A slot above is being ejected by job %u, and this slot goes with it.", ancestor) < 0)
-		reason = NULL;
-	job_take_reason(j, reason);
-	return job_end_by_level(e, j, JOB_GONE);
-}
-
 static enum verdict job_on_slot_gone(struct engine *e, struct engine_job *j)
 {
-	if (j->job.step == STEP_OFF_WAIT) {
+	bool last = j->job.operation != OPERATION_REPLACE || j->job.undo;
+
+	if (j->job.step == STEP_OFF_WAIT && last) {
 		job_on_off_wait_over(e, j);
 		return VERDICT_NOTHING;
 	}
-	job_take_reason(j, strdup("The slot went away: its port, or a bridge above it, was removed."));
+	engine_job_take_reason(j, strdup("The slot went away: its port, or a bridge above it, was removed."));
 	if (j->job.state == JOB_COMMITTING) {
 		j->slot_gone = true;
 		job_changed(e, j);
@@ -479,12 +539,12 @@ enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const s
 	AT(JOB_SETTLING, JOB_EVENT_TIMER): job_on_off_wait_over(e, j); return VERDICT_NOTHING;
 
 	AT(JOB_COMMITTING, JOB_EVENT_CANCEL):
-	AT(JOB_SETTLING, JOB_EVENT_CANCEL): return job_on_cancel_past_commit(j);
+	AT(JOB_SETTLING, JOB_EVENT_CANCEL): return job_on_cancel_past_commit(e, j, in->reason);
 
 	AT(JOB_CHECKING, JOB_EVENT_PRESS):
 	AT(JOB_QUIESCING, JOB_EVENT_PRESS):
-	AT(JOB_COMMITTING, JOB_EVENT_PRESS):
-	AT(JOB_SETTLING, JOB_EVENT_PRESS): return VERDICT_LATE;
+	AT(JOB_COMMITTING, JOB_EVENT_PRESS): return VERDICT_LATE;
+	AT(JOB_SETTLING, JOB_EVENT_PRESS): return job_on_press(e, j);
 
 	AT(JOB_CHECKING, JOB_EVENT_JOIN):
 	AT(JOB_QUIESCING, JOB_EVENT_JOIN):
@@ -504,6 +564,8 @@ enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const s
 	AT(JOB_GRACE, JOB_EVENT_ANCESTOR):
 	AT(JOB_CHECKING, JOB_EVENT_ANCESTOR):
 	AT(JOB_QUIESCING, JOB_EVENT_ANCESTOR): return job_on_ancestor(e, j, in->ancestor);
+	AT(JOB_SETTLING, JOB_EVENT_ANCESTOR):
+		return j->job.step == STEP_CARD ? job_on_ancestor(e, j, in->ancestor) : VERDICT_NOTHING;
 
 	AT(JOB_GRACE, JOB_EVENT_SLOT_GONE):
 	AT(JOB_CHECKING, JOB_EVENT_SLOT_GONE):
@@ -517,58 +579,6 @@ enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const s
 
 #undef AT
 /* clang-format on */
-
-void engine_job_init_actions(struct engine_job *j)
-{
-	const struct action about = { .slot = j->job.slot, .job = &j->job };
-
-	j->ask.action = j->tell_new.action = j->tell_changed.action = j->tell_ended.action = about;
-	j->tell_new.action.type = ACTION_JOB_NEW;
-	j->tell_changed.action.type = ACTION_JOB_CHANGED;
-	j->tell_ended.action.type = ACTION_JOB_ENDED;
-}
-
-struct engine_job *engine_job_start(struct engine *e, struct engine_node *n, const struct request *r, usec_t window)
-{
-	const struct job_input start = { .event = JOB_EVENT_START };
-	struct engine_job *j;
-
-	assert(!n->job);
-	j = calloc(1, sizeof(*j));
-	if (!j)
-		return NULL;
-	j->job.requested_by = strdup(r->requested_by ? r->requested_by : "");
-	if (!j->job.requested_by)
-		return engine_job_free(j);
-	if (++e->last_job_id == 0)
-		e->last_job_id = 1;
-	j->job.id = e->last_job_id;
-	j->job.slot = n->handle;
-	j->job.operation = r->operation;
-	j->job.origin = r->origin;
-	j->job.force = r->force;
-	j->job.created = e->now;
-	j->job.state_since = j->job.step_since = e->now;
-	j->job.step_deadline = USEC_INFINITY;
-	j->window = window;
-	j->node = n;
-	n->job = j;
-	engine_job_init_actions(j);
-	TAILQ_INSERT_TAIL(&e->jobs, j, entry);
-	engine_queue(e, &j->tell_new);
-	engine_job_dispatch(e, j, &start);
-	return j;
-}
-
-struct engine_job *engine_job_free(struct engine_job *j)
-{
-	if (!j)
-		return NULL;
-	free(j->job.reason);
-	free(j->job.requested_by);
-	free(j);
-	return NULL;
-}
 
 void engine_job_set_stalled(struct engine *e, struct engine_job *j)
 {

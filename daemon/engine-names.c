@@ -80,6 +80,7 @@ static const char *const job_step_table[_STEP_MAX] = {
 	[STEP_POWER_OFF] = "power-off",
 	[STEP_OFF_WAIT] = "off-wait",
 	[STEP_CONFIRM] = "confirm",
+	[STEP_CARD] = "card",
 };
 DEFINE_TO_STRING(job_step, _STEP_MAX)
 

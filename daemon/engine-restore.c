@@ -14,16 +14,22 @@
 /* Which steps there are in a state: a job that is in none of them was never ours. */
 static bool step_fits(const struct job *j)
 {
+	bool replace = j->operation == OPERATION_REPLACE;
+	bool inserts = j->operation == OPERATION_INSERT || (replace && j->inserting);
+	bool ejects = j->operation == OPERATION_EJECT || (replace && !j->inserting);
+
 	switch (j->state) {
 	case JOB_GRACE:
 		return j->step == STEP_WINDOW;
 	case JOB_CHECKING:
 		return j->step == STEP_CHECK;
 	case JOB_QUIESCING:
-		return j->step == STEP_TURN || (j->step == STEP_POWER_ON && j->operation == OPERATION_INSERT);
+		return j->step == STEP_TURN || (j->step == STEP_POWER_ON && inserts);
 	case JOB_COMMITTING:
-		return j->step == (j->operation == OPERATION_EJECT ? STEP_REMOVE : STEP_RESCAN);
+		return j->step == (ejects ? STEP_REMOVE : STEP_RESCAN);
 	case JOB_SETTLING:
+		if (j->step == STEP_CARD)
+			return j->operation == OPERATION_REPLACE && ejects && !j->undo;
 		return j->step == STEP_POWER_OFF || j->step == STEP_OFF_WAIT || j->step == STEP_CONFIRM;
 	default:
 		return false;
@@ -71,9 +77,10 @@ int engine_restore_job(struct engine *e, const struct job *as, usec_t now)
 		e->commit = j;
 	/* They blink from the window or the check's end on; CHECKING has either. */
 	j->leds_changed = as->operation != OPERATION_RESCAN;
-	if (j->leds_changed && as->state != JOB_CHECKING) {
+	if (as->step == STEP_CARD)
+		engine_leds(e, n, INDICATOR_OFF, INDICATOR_BLINK);
+	else if (j->leds_changed && as->state != JOB_CHECKING)
 		engine_leds(e, n, INDICATOR_BLINK, INDICATOR_OFF);
-	}
 	engine_job_ask(e, j);
 	return 0;
 }

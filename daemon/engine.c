@@ -30,6 +30,7 @@ void engine_config_default(struct engine_config *ret)
 			[STEP_POWER_OFF] = 10 * USEC_PER_SEC,
 			[STEP_OFF_WAIT] = USEC_INFINITY, /* a timer: off_wait */
 			[STEP_CONFIRM] = 15 * USEC_PER_SEC,
+			[STEP_CARD] = USEC_INFINITY, /* people have all the time they want */
 		},
 	};
 }
@@ -172,8 +173,9 @@ struct engine_job *engine_node_ejecting_ancestor(const struct engine *e, const s
 		above = engine_node_find(e, above->s.parent);
 		if (!above || above == n)
 			return NULL;
-		if (above->job && above->job->job.operation == OPERATION_EJECT &&
-		    above->job->job.state >= JOB_COMMITTING)
+		/* A replace that waits for its card may wait for days: nobody waits for it. */
+		if (above->job && engine_job_ejects(above->job) && above->job->job.state >= JOB_COMMITTING &&
+		    above->job->job.step != STEP_CARD)
 			return above->job;
 	}
 	return NULL;
@@ -294,6 +296,11 @@ enum verdict engine_event(struct engine *e, slot_handle_t slot, enum slot_event 
 static int request_join(struct engine *e, struct engine_job *j, const struct request *r, const struct job **ret)
 {
 	*ret = &j->job;
+	/* The card in the slot is the one: the replace need not wait for another. */
+	if (j->job.step == STEP_CARD && r->operation == OPERATION_INSERT && j->node->s.present && !j->node->s.latch_open) {
+		engine_job_dispatch(e, j, &(struct job_input){ .event = JOB_EVENT_CARD_FOUND });
+		return 0;
+	}
 	if (j->job.operation != r->operation || j->job.undo || j->job.cancel_requested || j->slot_gone)
 		return -EBUSY;
 	if (r->force && !j->job.force && j->job.state <= JOB_CHECKING)
@@ -316,7 +323,7 @@ static int request_check(const struct engine_node *n, enum operation operation)
 			return -ENOMEDIUM;
 		return n->s.latch_open ? -EPERM : 0;
 	default:
-		return -EOPNOTSUPP;
+		return n->s.native ? -EOPNOTSUPP : 0;
 	}
 }
 
@@ -330,8 +337,6 @@ int engine_request(struct engine *e, slot_handle_t slot, const struct request *r
 	*ret = NULL;
 	if (!n)
 		return -ENOENT;
-	if (r->operation == OPERATION_REPLACE)
-		return -EOPNOTSUPP;
 	j = engine_node_ejecting_ancestor(e, n);
 	if (j) {
 		*ret = &j->job;

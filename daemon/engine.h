@@ -19,6 +19,8 @@
  *                      window    check      power-on    rescan       confirm
  *   rescan   queued → checking → quiescing → committing → settling → done
  *                     check      (turn)      rescan       confirm
+ *   replace  as eject, then settling: card, then as insert from quiescing on; a
+ *            slot that is off begins with "card", which ends when a card comes
  *
  * "(turn)" is the wait for the one commit; power-on of an insert overlaps with
  * other jobs, then waits for its turn too. Every state can end in failed,
@@ -88,6 +90,7 @@ enum job_step {
 	STEP_POWER_OFF, /* answered by the caller */
 	STEP_OFF_WAIT,  /* the second after power-off (PCIe r6.0, sec 6.7.1.8) */
 	STEP_CONFIRM,   /* drivers bind; answered by the caller */
+	STEP_CARD,      /* a replace waits for the new card, for as long as people take */
 	_STEP_MAX,
 	_STEP_INVALID = -1,
 };
@@ -172,10 +175,11 @@ struct job {
 	bool force;
 	bool cancel_requested;   /* ends as cancelled as soon as it can be undone */
 	bool undo;               /* powering off again after a failed or cancelled insert */
+	bool inserting;          /* replace: the new card is there, from here on it is an insert */
 	usec_t created;          /* CLOCK_MONOTONIC */
 	usec_t state_since;
 	usec_t step_since;
-	usec_t step_deadline;    /* USEC_INFINITY: none (only STEP_TURN) */
+	usec_t step_deadline;    /* USEC_INFINITY: none (STEP_TURN, STEP_CARD) */
 	int error;               /* errno of a failure or refusal (EPERM: protected, EACCES: in use), else 0 */
 	char *reason;            /* a sentence for people, or NULL */
 	char *requested_by;      /* "uid 0", "button" … */
@@ -240,13 +244,14 @@ struct request {
 
 /*
  * Asks for a job. Returns
- *   0          *ret is the job, new or the one under way that does the same
+ *   0          *ret is the job, new or the one under way that does the same; an
+ *              insert makes a replace that waits go on with the card that is in
  *   1          nothing to do, *ret is NULL (eject of an empty slot, rescan of one that is off …)
  *   -ENOENT    no such slot
  *   -EBUSY     another operation is under way on the slot or an ancestor; *ret is that job
  *   -ENOMEDIUM insert: no card
  *   -EPERM     insert: latch open
- *   -EOPNOTSUPP OPERATION_REPLACE: not there yet
+ *   -EOPNOTSUPP replace: the kernel's own driver has the slot, and tells of no card
  *   -ENOMEM
  */
 int engine_request(struct engine *e, slot_handle_t slot, const struct request *r, usec_t now, const struct job **ret);
@@ -276,7 +281,8 @@ enum verdict engine_event(struct engine *e, slot_handle_t slot, enum slot_event 
 
 /* Asks to cancel. Returns 0 (cancelled, or will be as soon as the step under
  * way can be undone), -ENOENT no such job, -EALREADY it is past the commit, or
- * a surprise eject: the card is gone already. */
+ * a surprise eject: the card is gone already. A replace can be cancelled between
+ * its two commits too; then it has failed, for the old card is out. */
 int engine_cancel(struct engine *e, uint32_t job_id, const char *reason, usec_t now);
 
 /*

@@ -160,11 +160,21 @@ void world_answer(struct world *w, slot_handle_t slot, enum job_step step, int e
 	world_answer_why(w, slot, step, error, NULL);
 }
 
+void world_change_card(struct world *w, slot_handle_t slot)
+{
+	world_set(w, slot, present = false);
+	world_event(w, slot, SLOT_EVENT_PRESENCE);
+	world_set(w, slot, present = true);
+	world_event(w, slot, SLOT_EVENT_PRESENCE);
+}
+
 /* One step further, all being well. */
 static void go_on(struct world *w, const struct job *j)
 {
 	if (j->step == STEP_WINDOW || j->step == STEP_OFF_WAIT)
 		world_pass(w, j->step_deadline - w->now);
+	else if (j->step == STEP_CARD)
+		world_change_card(w, j->slot);
 	else
 		world_answer(w, j->slot, j->step, 0);
 }

@@ -59,6 +59,8 @@ uint32_t world_start(struct world *w, slot_handle_t slot, enum operation operati
 /* Answers the slot's job, which must be in that step. */
 void world_answer(struct world *w, slot_handle_t slot, enum job_step step, int error);
 void world_answer_why(struct world *w, slot_handle_t slot, enum job_step step, int error, const char *why);
+/* Somebody pulls the card and plugs another one. */
+void world_change_card(struct world *w, slot_handle_t slot);
 /* Answers and lets time pass until the slot's job is in that step. */
 void world_go_on_to(struct world *w, slot_handle_t slot, enum job_step step);
 /* Likewise until it ended. */

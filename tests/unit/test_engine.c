@@ -291,7 +291,9 @@ CASE(impossible_requests_are_told_apart)
 
 	world_add_off(w, 1, 0);
 	assert_int_equal(world_request(w, 9, OPERATION_EJECT, false, NULL), -ENOENT);
+	world_set(w, 1, native = true);
 	assert_int_equal(world_request(w, 1, OPERATION_REPLACE, false, NULL), -EOPNOTSUPP);
+	world_set(w, 1, native = false);
 	world_set(w, 1, latch_open = true);
 	assert_int_equal(world_request(w, 1, OPERATION_INSERT, false, NULL), -EPERM);
 	world_set(w, 1, present = false);

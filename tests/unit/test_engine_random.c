@@ -26,8 +26,10 @@
 
 /* What is known of a job from the actions and answers alone. */
 struct seen {
-	bool told, ended, committed, removed;
+	bool told, ended, removed;
+	bool committed, rescanned; /* a replace has two commits: remove, then rescan */
 	enum job_state state;
+	bool inserting;
 	enum job_step asked;     /* STEP_NONE: no question is open */
 	unsigned long turn_step; /* first seen waiting for its turn; 0: never */
 };
@@ -89,6 +91,11 @@ static bool surprise(const struct job *j)
 	return j->operation == OPERATION_EJECT && j->origin == ORIGIN_SURPRISE;
 }
 
+static bool ejects(const struct job *j)
+{
+	return j->operation == OPERATION_EJECT || (j->operation == OPERATION_REPLACE && !j->inserting);
+}
+
 /* The eject above that commits or settles, by the engine's own public view. */
 static const struct job *ejecting_ancestor(const struct model *m, slot_handle_t slot)
 {
@@ -97,7 +104,7 @@ static const struct job *ejecting_ancestor(const struct model *m, slot_handle_t 
 	while (s && s->parent) {
 		const struct job *j = engine_slot_job(m->e, s->parent);
 
-		if (j && j->operation == OPERATION_EJECT && j->state >= JOB_COMMITTING)
+		if (j && ejects(j) && j->state >= JOB_COMMITTING && j->step != STEP_CARD)
 			return j;
 		s = engine_slot(m->e, s->parent);
 	}
@@ -122,13 +129,13 @@ static void check_commit(struct model *m, const struct job *j)
 
 	check(m, m->commit == 0);
 	check(m, !j->cancel_requested && !j->undo);
-	check(m, !s->committed);
+	check(m, j->operation == OPERATION_REPLACE && j->inserting ? !s->rescanned : !s->committed);
 	check(m, !ejecting_ancestor(m, j->slot));
 	for (const struct job *k = NULL; (k = engine_job_next(m->e, k));) {
 		if (k == j)
 			continue;
-		if (j->operation == OPERATION_EJECT && is_below(m, k->slot, j->slot))
-			check(m, k->state == JOB_SETTLING);
+		if (ejects(j) && is_below(m, k->slot, j->slot)) /* and commits nothing more */
+			check(m, k->state == JOB_SETTLING && k->step != STEP_CARD);
 		if (k->step != STEP_TURN || ejecting_ancestor(m, k->slot))
 			continue;
 		check(m, surprise(j) || !surprise(k));
@@ -136,6 +143,8 @@ static void check_commit(struct model *m, const struct job *j)
 			check(m, s->turn_step && s->turn_step <= seen(m, k->id)->turn_step);
 	}
 	s->committed = true;
+	s->rescanned |= j->inserting;
+	s->turn_step = 0;
 	m->commit = j->id;
 	m->commits++;
 }
@@ -150,7 +159,7 @@ static void take_ended(struct model *m, const struct job *j)
 	if (j->state == JOB_CANCELLED || j->state == JOB_REFUSED)
 		check(m, !s->committed);
 	if (j->state == JOB_DONE)
-		check(m, s->committed && j->error == 0);
+		check(m, s->committed && j->error == 0 && (j->operation != OPERATION_REPLACE || s->rescanned));
 	if (j->state == JOB_FAILED || j->state == JOB_REFUSED)
 		check(m, j->error != 0);
 	if (j->state != JOB_DONE)
@@ -176,7 +185,7 @@ static void take_question(struct model *m, const struct job *j, enum action_type
 	if (type == ACTION_REMOVE || type == ACTION_RESCAN)
 		check_commit(m, j);
 	if (type == ACTION_POWER_OFF)
-		check(m, j->undo || s->removed); /* never under a driver that has not let go */
+		check(m, j->undo || (s->removed && !j->inserting)); /* never under a driver that has not let go */
 }
 
 static void take_leds(struct model *m, const struct action *a)
@@ -231,11 +240,14 @@ static bool step_fits(const struct job *j)
 	case JOB_CHECKING:
 		return j->step == STEP_CHECK && !surprise(j);
 	case JOB_QUIESCING:
-		return j->step == STEP_TURN || (j->step == STEP_POWER_ON && j->operation == OPERATION_INSERT);
+		return j->step == STEP_TURN ||
+		       (j->step == STEP_POWER_ON && !ejects(j) && j->operation != OPERATION_RESCAN);
 	case JOB_COMMITTING:
-		return j->step == (j->operation == OPERATION_EJECT ? STEP_REMOVE : STEP_RESCAN);
+		return j->step == (ejects(j) ? STEP_REMOVE : STEP_RESCAN);
 	case JOB_SETTLING:
-		return j->step == STEP_CONFIRM ? !j->undo && j->operation != OPERATION_EJECT
+		if (j->step == STEP_CARD)
+			return !j->undo && j->operation == OPERATION_REPLACE && ejects(j);
+		return j->step == STEP_CONFIRM ? !j->undo && !ejects(j)
 					       : j->step == STEP_POWER_OFF || j->step == STEP_OFF_WAIT;
 	default:
 		return false;
@@ -246,16 +258,20 @@ static void check_job(struct model *m, const struct job *j)
 {
 	struct seen *s = seen(m, j->id);
 	bool timer = j->step == STEP_WINDOW || j->step == STEP_OFF_WAIT;
+	bool asks = !timer && j->step != STEP_TURN && j->step != STEP_CARD;
 
 	check(m, s->told && !s->ended);
 	check(m, step_fits(j));
-	check(m, j->state >= s->state); /* never backwards */
+	/* Never backwards, but for a replace that begins its second half, once. */
+	check(m, j->state >= s->state || (j->inserting && !s->inserting));
+	check(m, j->inserting >= s->inserting);
 	s->state = j->state;
+	s->inserting = j->inserting;
 	check(m, (j->state == JOB_COMMITTING) == (m->commit == j->id));
-	check(m, s->asked == (timer || j->step == STEP_TURN ? STEP_NONE : j->step));
-	check(m, !j->stalled || (!timer && j->step_deadline <= m->now));
+	check(m, s->asked == (asks ? j->step : STEP_NONE));
+	check(m, !j->stalled || (asks && j->step_deadline <= m->now));
 	check(m, engine_slot_job(m->e, j->slot) == j || (j->state == JOB_COMMITTING && !engine_slot(m->e, j->slot)));
-	check(m, j->step != STEP_TURN || j->step_deadline == USEC_INFINITY);
+	check(m, (j->step != STEP_TURN && j->step != STEP_CARD) || j->step_deadline == USEC_INFINITY);
 	if (j->step == STEP_TURN) {
 		check(m, m->commit || ejecting_ancestor(m, j->slot)); /* nobody waits for nothing */
 		if (!s->turn_step)
@@ -415,10 +431,12 @@ static void request(struct model *m, slot_handle_t slot)
 	int result = engine_request(m->e, slot, &r, m->now, &j);
 
 	check(m, (j != NULL) == (result == 0 || result == -EBUSY));
-	if (above && r.operation != OPERATION_REPLACE)
+	if (above)
 		check(m, result == -EBUSY && j == above);
-	else if (had && r.operation != OPERATION_REPLACE)
-		check(m, j == had && (result == -EBUSY || j->operation == r.operation));
+	else if (had)
+		check(m, j == had && (result == -EBUSY || j->operation == r.operation ||
+				      (r.operation == OPERATION_INSERT && j->inserting)));
+	check(m, result != -EOPNOTSUPP || (r.operation == OPERATION_REPLACE && engine_slot(m->e, slot)->native));
 	check(m, result != -ENOMEM && result != -ENOENT);
 }
 
@@ -452,7 +470,8 @@ static const struct job *any_job(struct model *m)
 
 static void cancel(struct model *m, const struct job *j)
 {
-	bool late = j->state >= JOB_COMMITTING || surprise(j);
+	bool between = j->operation == OPERATION_REPLACE && !j->inserting && j->state == JOB_SETTLING;
+	bool late = (j->state >= JOB_COMMITTING && !between) || surprise(j);
 	int result = engine_cancel(m->e, j->id, NULL, m->now);
 
 	if (late && !j->cancel_requested)
@@ -476,6 +495,20 @@ static void advance(struct model *m, usec_t time)
 	m->now += time;
 	engine_advance(m->e, m->now);
 	check(m, engine_next_deadline(m->e) > m->now);
+}
+
+/* What a replace waits for; or nobody does, and it is cancelled. */
+static void bring_card(struct model *m, const struct job *j)
+{
+	struct engine_slot s = *engine_slot(m->e, j->slot);
+
+	s.present = true;
+	s.latch_open = s.hold = false;
+	check(m, engine_slot_set(m->e, j->slot, &s, m->now) == 0);
+	if (chance(m, 50))
+		check(m, engine_event(m->e, j->slot, SLOT_EVENT_PRESENCE, m->now) == VERDICT_JOINED);
+	else
+		check(m, engine_cancel(m->e, j->id, NULL, m->now) == 0);
 }
 
 static void random_step(struct model *m)
@@ -514,7 +547,10 @@ static void drain(struct model *m)
 
 			if (!j)
 				continue;
-			answer(m, j, true);
+			if (j->step == STEP_CARD)
+				bring_card(m, j);
+			else
+				answer(m, j, true);
 			check_all(m);
 		}
 		advance(m, USEC_PER_SEC);
