@@ -256,6 +256,34 @@ enum exit_code client_select_slots(struct client *c, struct model *m, char **nam
 	return EXIT_CODE_OK;
 }
 
+static bool is_below_any(const struct model *m, const struct slot *s, struct slot *const *above)
+{
+	for (size_t depth = 0; s && depth < m->n_slots; depth++) {
+		s = model_slot_by_name(m, s->parent);
+		for (struct slot *const *a = above; s && *a; a++)
+			if (*a == s)
+				return true;
+	}
+	return false;
+}
+
+enum exit_code client_select_all(struct client *c, struct model *m, char **names, bool (*wanted)(const struct slot *s),
+				 struct slot ***ret)
+{
+	_cleanup_free_ struct slot **slots = xcalloc(m->n_slots + 1, sizeof(*slots)), **above = NULL;
+	enum exit_code code = client_select_slots(c, m, names, &above);
+	size_t n = 0;
+
+	if (code != EXIT_CODE_OK)
+		return code;
+	for (size_t i = 0; i < m->n_slots; i++)
+		if ((!names[0] || is_below_any(m, m->slots[i], above)) && wanted(m->slots[i]))
+			slots[n++] = m->slots[i];
+	*ret = slots;
+	slots = NULL;
+	return EXIT_CODE_OK;
+}
+
 enum exit_code client_subscribe(struct client *c, const char *match, sd_bus_message_handler_t handler,
 				void *userdata)
 {

@@ -37,6 +37,11 @@ enum exit_code client_find_slot(struct client *c, struct model *m, const char *n
  * array is NULL-terminated and to be freed. */
 enum exit_code client_select_slots(struct client *c, struct model *m, char **names, struct slot ***ret);
 
+/* Those that are wanted, among all slots of the model or those below the named
+ * ones, as client_select_slots() returns them. */
+enum exit_code client_select_all(struct client *c, struct model *m, char **names, bool (*wanted)(const struct slot *s),
+				 struct slot ***ret);
+
 /* A call that is ready but for its arguments. Negative errno on failure. */
 int client_new_call(struct client *c, const char *path, const char *interface, const char *member,
 		    sd_bus_message **ret);

@@ -177,8 +177,9 @@ static void report(struct cancels *all, struct cancel *c)
 			printf("job %" PRIu32 ": cancelled, nothing was changed on %s\n", c->id, c->slot);
 	} else {
 		c->code = EXIT_CODE_FAILED;
-		error_print("job %" PRIu32 " on %s was not cancelled in time: it ended as %s%s%s", c->id, c->slot, c->result,
-			    *reason ? ": " : "", reason);
+		error_print("job %" PRIu32 " on %s %s: it ended as %s%s%s", c->id, c->slot,
+			    streq(c->result, "failed") ? "could not take all back" : "was not cancelled in time",
+			    c->result, *reason ? ": " : "", reason);
 	}
 }
 

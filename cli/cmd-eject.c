@@ -5,12 +5,19 @@
  * Responsible for: the verb's words; how it is followed is follow.c's.
  */
 #include "follow.h"
+#include "util.h"
+
+static bool is_on(const struct slot *s)
+{
+	return !streq(s->state, "off") && !streq(s->state, "empty");
+}
 
 static const struct operation eject = {
 	.name = "eject",
 	.method = "Eject",
 	.done = "ejected",
 	.idle = "the slot is empty or off",
+	.concerns = is_on,
 };
 
 int cmd_eject(const struct options *o, char **names)

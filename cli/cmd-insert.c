@@ -5,6 +5,12 @@
  * Responsible for: the verb's words; how it is followed is follow.c's.
  */
 #include "follow.h"
+#include "util.h"
+
+static bool is_off(const struct slot *s)
+{
+	return !streq(s->state, "on") && !streq(s->state, "empty");
+}
 
 static const struct operation insert = {
 	.name = "insert",
@@ -12,6 +18,7 @@ static const struct operation insert = {
 	.done = "inserted",
 	.idle = "the slot is on and its devices are up",
 	.shows_devices = true,
+	.concerns = is_off,
 };
 
 int cmd_insert(const struct options *o, char **names)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * hpctl list: the slots, one a line.
+ * hpctl list and tree: the slots, one a line.
  *
- * Responsible for: the verb, and saying why when there is nothing to list.
+ * Responsible for: the verbs, and saying why when there is nothing to list.
  */
 #include <stdio.h>
 
@@ -24,7 +24,8 @@ static enum exit_code explain_empty(struct client *c)
 	return EXIT_CODE_OK;
 }
 
-int cmd_list(const struct options *o, char **names)
+static int list(const struct options *o, char **names,
+		enum exit_code (*print)(const struct options *o, const struct model *m, struct slot *const *slots))
 {
 	_cleanup_(model_clear) struct model m = { 0 };
 	_cleanup_(client_close) struct client c = { 0 };
@@ -42,5 +43,15 @@ int cmd_list(const struct options *o, char **names)
 		return json_print(json_slots(&m, slots), o->json);
 	if (m.n_slots == 0)
 		return explain_empty(&c);
-	return format_slot_table(o, &m, slots);
+	return print(o, &m, slots);
+}
+
+int cmd_list(const struct options *o, char **names)
+{
+	return list(o, names, format_slot_table);
+}
+
+int cmd_tree(const struct options *o, char **names)
+{
+	return list(o, names, format_slot_tree);
 }

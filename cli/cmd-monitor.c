@@ -208,6 +208,10 @@ static void tell_slot(struct monitor *mon, const struct slot *s, uint32_t change
 		xappend(&text, ", link %s", s->link);
 	if (SLOT_CHANGED(changed, SLOT_LATCH) && *s->latch)
 		xappend(&text, ", latch %s", s->latch);
+	if (SLOT_CHANGED(changed, SLOT_HOLD))
+		xappend(&text, ", %s", s->hold ? "held" : "not held");
+	if (SLOT_CHANGED(changed, SLOT_LOCATE))
+		xappend(&text, ", %s", s->locate ? "locating" : "located no more");
 	if (SLOT_CHANGED(changed, SLOT_BACKEND))
 		xappend(&text, ", backend %s", s->backend);
 	if (SLOT_CHANGED(changed, SLOT_DEVICES)) {

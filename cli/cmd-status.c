@@ -119,6 +119,10 @@ static void print_slot(const struct model *m, const struct slot *s)
 	line("Link", "%s", *s->link ? s->link : "not reported");
 	line("Indicators", "power %s, attention %s%s", or_unknown(s->power_indicator), or_unknown(s->attention_indicator),
 	     s->locate ? " (locating)" : "");
+	if (*s->parent)
+		line("Parent", "%s", s->parent);
+	if (s->hold)
+		line("Held", "yes: cards that come and go start nothing. To end it: hpctl unhold %s", s->name);
 	print_policy(s);
 	print_devices(s);
 	print_job(s, model_slot_job(m, s));

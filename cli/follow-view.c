@@ -286,6 +286,9 @@ void view_finish(struct follow *f)
 {
 	if (f->o->json)
 		json_print(json_results(f), f->o->json);
+	else if (f->n_items == 0)
+		printf("%s: nothing to do: there is no card that is %s\n", f->operation->name,
+		       f->operation->shows_devices ? "off" : "on");
 	else if (f->live && f->n_drawn > 0)
 		putchar('\n');
 	f->n_drawn = 0;

@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "agent.h"
 #include "error.h"
@@ -207,19 +208,14 @@ static void item_cancel(struct item *item)
 		view_note(f, "%s: cannot ask to cancel: %s", item->slot, strerror(-r));
 }
 
-/* The job's number is the end of its path. */
 static bool take_job(struct item *item, const char *path)
 {
-	const char *number = strrchr(path, '/') + 1;
-	char *end;
-	unsigned long id;
+	uint32_t id;
 
-	errno = 0;
-	id = strtoul(number, &end, 10);
-	if (errno || end == number || *end || id > UINT32_MAX)
+	if (!model_job_id(path, &id))
 		return false;
 	item->job = job_new(path);
-	item->job->id = (uint32_t)id;
+	item->job->id = id;
 	xreplace(&item->job->operation, item->follow->operation->name);
 	xreplace(&item->job->state, "queued");
 	item->state = ITEM_RUNNING;
@@ -248,8 +244,9 @@ static void item_started(struct item *item, const char *path)
 			return;
 		}
 	view_changed(f, item);
-	/* It may be a job that was under way before: its state, then changes. */
-	get_all(item, path, INTERFACE_JOB, on_job_properties);
+	/* Of a job that we did not start, and for whoever looks: its state, then changes. */
+	if (f->live || item->job->id <= f->last_known)
+		get_all(item, path, INTERFACE_JOB, on_job_properties);
 	if (f->interrupts)
 		item_cancel(item);
 }
@@ -285,22 +282,16 @@ static int on_started(sd_bus_message *reply, void *userdata, sd_bus_error *unuse
 	}
 	if (item->code == EXIT_CODE_NOT_AUTHORIZED || item->code == EXIT_CODE_NOT_RUNNING)
 		end_waiting(f, item->code, "error", "not tried, for the same reason");
+	f->at_once = geteuid() == 0;
 	return start_next(f);
 }
 
-/* One after the other: the daemon answers at once, and a person can be asked
- * for one password at a time. */
-static int start_next(struct follow *f)
+static int item_start(struct item *item)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	struct item *item = NULL;
+	struct follow *f = item->follow;
 	int r;
 
-	for (size_t i = 0; i < f->n_items && !item; i++)
-		if (f->items[i].state == ITEM_WAITING)
-			item = &f->items[i];
-	if (!item)
-		return 0;
 	item->state = ITEM_CALLING;
 	r = client_new_call(&f->client, PATH_MANAGER, INTERFACE_MANAGER, f->operation->method, &m);
 	if (r >= 0)
@@ -310,6 +301,22 @@ static int start_next(struct follow *f)
 				  sd_bus_message_append(m, "a{sv}", 0);
 	if (r >= 0)
 		r = sd_bus_call_async(f->client.bus, NULL, m, on_started, item, client_call_timeout(&f->client));
+	return r;
+}
+
+/* The first one alone, as its answer may count for all; then all, or again one
+ * after the other where a person may be asked for passwords. */
+static int start_next(struct follow *f)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < f->n_items && r >= 0; i++) {
+		if (f->items[i].state != ITEM_WAITING)
+			continue;
+		r = item_start(&f->items[i]);
+		if (!f->at_once)
+			break;
+	}
 	return r;
 }
 
@@ -496,9 +503,12 @@ static enum exit_code prepare(struct follow *f, char **names)
 	if (code == EXIT_CODE_OK)
 		code = client_load(&f->client, &m);
 	if (code == EXIT_CODE_OK)
-		code = client_select_slots(&f->client, &m, names, &slots);
+		code = f->o->all ? client_select_all(&f->client, &m, names, f->operation->concerns, &slots) :
+				   client_select_slots(&f->client, &m, names, &slots);
 	if (code == EXIT_CODE_OK)
 		add_items(f, slots);
+	if (m.n_jobs > 0)
+		f->last_known = m.jobs[m.n_jobs - 1]->id;
 	return code;
 }
 
@@ -578,9 +588,11 @@ int follow_run(const struct options *o, const struct operation *operation, char 
 	if (code != EXIT_CODE_OK)
 		return code;
 	view_init(&f);
-	agent_start(o);
-	code = run_loop(&f);
-	agent_stop();
+	if (f.n_items > 0) {
+		agent_start(o);
+		code = run_loop(&f);
+		agent_stop();
+	}
 	view_finish(&f);
 	for (size_t i = 0; i < f.n_items; i++)
 		code = error_worse(code, f.items[i].code);

@@ -19,6 +19,7 @@ struct operation {
 	const char *done;   /* "ejected" */
 	const char *idle;   /* why there was nothing to do */
 	bool shows_devices; /* the devices of the slot are its result */
+	bool (*concerns)(const struct slot *s); /* with --all: there is something to do */
 };
 
 enum item_state {
@@ -57,6 +58,8 @@ struct follow {
 	struct client client;
 	struct item *items;
 	size_t n_items;
+	bool at_once;        /* ask for all items that wait, not for one after the other */
+	uint32_t last_known; /* jobs up to this number were there before we asked */
 
 	sd_event *event;
 	sd_event_source *lost_timer; /* armed while the daemon is away */

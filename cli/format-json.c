@@ -160,6 +160,8 @@ struct json_object *json_slot(const struct model *m, const struct slot *s)
 	else
 		json_add(object, "link", NULL);
 	add_bool(object, "locate", s->locate);
+	add_bool(object, "hold", s->hold);
+	add_string_or_null(object, "parent", s->parent);
 	json_add(object, "indicators", json_indicators(s));
 	json_add(object, "policy", json_policy(s));
 	json_add(object, "devices", json_devices(s));
@@ -214,6 +216,8 @@ static const char *const slot_keys[_SLOT_PROPERTY_MAX] = {
 	[SLOT_LATCH] = "latch",
 	[SLOT_LINK] = "link",
 	[SLOT_LOCATE] = "locate",
+	[SLOT_HOLD] = "hold",
+	[SLOT_PARENT] = "parent",
 	[SLOT_POWER_INDICATOR] = "indicators",
 	[SLOT_ATTENTION_INDICATOR] = "indicators",
 	[SLOT_BUTTON_POLICY] = "policy",

@@ -105,13 +105,15 @@ char *format_stage(const struct job *j, const char *devices)
 	if (streq(j->step, "turn"))
 		return xstrdup("waiting for its turn");
 	if (streq(j->step, "remove"))
-		return xasprintf("removing %s", eject && *devices ? devices : "devices");
+		return xasprintf("removing %s", *devices ? devices : "devices");
 	if (streq(j->step, "rescan"))
 		return xstrdup("looking for devices");
 	if (streq(j->step, "power-off"))
 		return xstrdup("powering off");
 	if (streq(j->step, "off-wait"))
 		return xstrdup("letting it discharge");
+	if (streq(j->step, "card"))
+		return xstrdup("waiting for a new card");
 	if (streq(j->step, "confirm"))
 		return xstrdup(eject ? "confirming" : "waiting for drivers");
 	if (!*j->step || streq(j->step, "none"))
@@ -146,10 +148,10 @@ static struct libscols_table *table_new(const struct options *o, const struct co
 	return t;
 }
 
-/* Adds a line; the cells' texts are taken in any case. */
-static int table_add(struct libscols_table *t, const struct cell *cells, size_t n)
+/* Adds a line, in a tree below another one; the cells' texts are taken in any case. */
+static int table_add(struct libscols_table *t, struct libscols_line *above, const struct cell *cells, size_t n)
 {
-	struct libscols_line *line = scols_table_new_line(t, NULL);
+	struct libscols_line *line = scols_table_new_line(t, above);
 	int r = line ? 0 : -1;
 
 	for (size_t i = 0; i < n; i++) {
@@ -192,32 +194,77 @@ static const struct column slot_columns[N_SLOT_COLUMNS] = {
 	[COLUMN_LABEL] = { "LABEL", SCOLS_FL_TRUNC },
 };
 
+static int add_slot(struct libscols_table *t, struct libscols_line *above, const struct model *m, const struct slot *s)
+{
+	size_t n_columns = scols_table_get_ncols(t);
+	const struct job *j = model_slot_job(m, s);
+	struct cell cells[N_SLOT_COLUMNS] = {
+		[COLUMN_SLOT] = { xstrdup(s->name), NULL },
+		[COLUMN_ADDRESS] = { xstrdup(s->address), NULL },
+		[COLUMN_BACKEND] = { xstrdup(s->backend), NULL },
+		[COLUMN_KIND] = { xstrdup(s->kind), NULL },
+		[COLUMN_STATE] = { xstrdup(s->state), format_state_color(s->state) },
+		[COLUMN_DEVICES] = { format_devices(s), NULL },
+		[COLUMN_JOB] = { j ? format_job(j) : xstrdup(""), j && j->stalled ? COLOR_BAD : NULL },
+		[COLUMN_LABEL] = { n_columns > COLUMN_LABEL ? xstrdup(s->label) : NULL, NULL },
+	};
+
+	return table_add(t, above, cells, n_columns);
+}
+
+static struct libscols_table *slot_table_new(const struct options *o, struct slot *const *slots)
+{
+	size_t n_columns = N_SLOT_COLUMNS - 1;
+
+	for (; *slots; slots++)
+		if (*(*slots)->label)
+			n_columns = N_SLOT_COLUMNS;
+	return table_new(o, slot_columns, n_columns);
+}
+
 enum exit_code format_slot_table(const struct options *o, const struct model *m, struct slot *const *slots)
 {
-	struct libscols_table *t;
-	size_t n_columns = N_SLOT_COLUMNS - 1;
+	struct libscols_table *t = slot_table_new(o, slots);
 	int r = 0;
 
-	for (struct slot *const *s = slots; *s; s++)
-		if (*(*s)->label)
-			n_columns = N_SLOT_COLUMNS;
-	t = table_new(o, slot_columns, n_columns);
-	for (; t && r == 0 && *slots; slots++) {
-		const struct slot *s = *slots;
-		const struct job *j = model_slot_job(m, s);
-		struct cell cells[N_SLOT_COLUMNS] = {
-			[COLUMN_SLOT] = { xstrdup(s->name), NULL },
-			[COLUMN_ADDRESS] = { xstrdup(s->address), NULL },
-			[COLUMN_BACKEND] = { xstrdup(s->backend), NULL },
-			[COLUMN_KIND] = { xstrdup(s->kind), NULL },
-			[COLUMN_STATE] = { xstrdup(s->state), format_state_color(s->state) },
-			[COLUMN_DEVICES] = { format_devices(s), NULL },
-			[COLUMN_JOB] = { j ? format_job(j) : xstrdup(""), j && j->stalled ? COLOR_BAD : NULL },
-			[COLUMN_LABEL] = { n_columns > COLUMN_LABEL ? xstrdup(s->label) : NULL, NULL },
-		};
+	for (; t && r == 0 && *slots; slots++)
+		r = add_slot(t, NULL, m, *slots);
+	return table_finish(t, r);
+}
 
-		r = table_add(t, cells, n_columns);
-	}
+/* The slots right below one of the table's lines, and those below them. */
+static int add_below(struct libscols_table *t, struct libscols_line *above, const struct model *m, const struct slot *s)
+{
+	int r = add_slot(t, above, m, s);
+	struct libscols_line *line;
+
+	if (r != 0)
+		return r;
+	line = scols_table_get_line(t, scols_table_get_nlines(t) - 1);
+	for (size_t i = 0; r == 0 && i < m->n_slots; i++)
+		if (streq(m->slots[i]->parent, s->name) && m->slots[i] != s)
+			r = add_below(t, line, m, m->slots[i]);
+	return r;
+}
+
+/* Whether a slot is shown below another one of them. */
+static bool is_branch(const struct model *m, const struct slot *s, struct slot *const *slots)
+{
+	for (s = model_slot_by_name(m, s->parent); s; s = model_slot_by_name(m, s->parent))
+		for (struct slot *const *one = slots; *one; one++)
+			if (*one == s)
+				return true;
+	return false;
+}
+
+enum exit_code format_slot_tree(const struct options *o, const struct model *m, struct slot *const *slots)
+{
+	struct libscols_table *t = slot_table_new(o, slots);
+	int r = t ? scols_column_set_flags(scols_table_get_column(t, COLUMN_SLOT), SCOLS_FL_TREE) : -1;
+
+	for (struct slot *const *s = slots; r == 0 && *s; s++)
+		if (!is_branch(m, *s, slots))
+			r = add_below(t, NULL, m, *s);
 	return table_finish(t, r);
 }
 
@@ -244,7 +291,7 @@ enum exit_code format_job_table(const struct options *o, const struct model *m)
 			{ xstrdup(j->requested_by), NULL },
 		};
 
-		r = table_add(t, cells, n);
+		r = table_add(t, NULL, cells, n);
 	}
 	return table_finish(t, r);
 }

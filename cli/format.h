@@ -37,6 +37,8 @@ char *format_stage(const struct job *j, const char *devices);
 
 /* Tables on standard output. Exit codes: telling about a failure is done. */
 enum exit_code format_slot_table(const struct options *o, const struct model *m, struct slot *const *slots);
+/* The same, each slot below the one that it is in. */
+enum exit_code format_slot_tree(const struct options *o, const struct model *m, struct slot *const *slots);
 enum exit_code format_job_table(const struct options *o, const struct model *m);
 
 #endif

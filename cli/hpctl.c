@@ -19,25 +19,25 @@
 #include "util.h"
 
 static const char help[] =
-	"hpctl [OPTIONS] [VERB] [SLOT...]           PCI hot-plug, through hotplugd\n"
+	"hpctl [OPTIONS] [VERB] [SLOT...]               PCI hot-plug, through hotplugd\n"
 	"\n"
-	"  list [SLOT...]     the slots, what is in them, their jobs (default)\n"
-	"  status [SLOT...]   all there is to know of slots; without SLOT: of hotplugd\n"
-	"  eject SLOT...      release the devices in a slot and power it off\n"
-	"  insert SLOT...     power a slot on and bring up the devices in it\n"
-	"  jobs               the jobs under way\n"
-	"  cancel JOB...      cancel jobs that have not reached their commit\n"
-	"  monitor [SLOT...]  print events and changes as they come; Ctrl-C ends\n"
+	"  list | tree [SLOT...]    slots, what is in them, their jobs (default: list)\n"
+	"  status [SLOT...]         all there is to know of slots; without: of hotplugd\n"
+	"  eject | insert SLOT...   release devices, power off | power on, bring them up\n"
+	"  replace SLOT...          eject, wait for another card, insert that\n"
+	"  hold | unhold SLOT...    cards that come and go start nothing | as usual again\n"
+	"  locate SLOT... [off]     blink the attention indicator\n"
+	"  adopt | release SLOT...  take from the kernel's own driver | give back to it\n"
+	"  jobs | cancel JOB...     the jobs under way | cancel what still can be\n"
+	"  monitor [SLOT...]        print events and changes as they come; Ctrl-C ends\n"
 	"\n"
 	"SLOT is slot3, 3, 0000:02:00.0, /dev/nvme0n1, nvme0, eth0 or a path in /sys.\n"
 	"\n"
-	"  --json[=short|pretty]  JSON; of monitor: an object a line\n"
-	"  --no-legend            no headings\n"
-	"  --force                eject, insert: override what may be overridden\n"
-	"  --no-block             eject, insert, cancel: do not wait for the end\n"
-	"  --timeout=SEC          wait no longer; the job goes on (exit 7)\n"
-	"  --no-ask-password      do not ask for a password\n"
-	"  --help, --version\n"
+	"  --all                  eject, insert: all slots, or all below the SLOTs\n"
+	"  --force                eject, insert, replace: override what may be overridden\n"
+	"  --no-block, --timeout=SEC   do not wait for the end | no longer (exit 7)\n"
+	"  --json[=short|pretty], --no-legend   JSON; of monitor: an object a line\n"
+	"  --no-ask-password, --help, --version\n"
 	"\n"
 	"Exit: 0 ok or nothing to do, 1 failed (or no such job), 2 usage, 3 no such slot\n"
 	"or device, 4 hotplugd not running, 5 refused, 6 not authorised, 7 still pending,\n"
@@ -47,6 +47,8 @@ enum {
 	TAKES_FORCE = 1,
 	TAKES_NO_BLOCK = 2,
 	TAKES_TIMEOUT = 4,
+	TAKES_ALL = 8,
+	FOLLOWS = TAKES_FORCE | TAKES_NO_BLOCK | TAKES_TIMEOUT,
 };
 
 struct verb {
@@ -60,9 +62,16 @@ struct verb {
 
 static const struct verb verbs[] = {
 	{ "list", 0, -1, "SLOT", 0, cmd_list },
+	{ "tree", 0, -1, "SLOT", 0, cmd_tree },
 	{ "status", 0, -1, "SLOT", 0, cmd_status },
-	{ "eject", 1, -1, "SLOT", TAKES_FORCE | TAKES_NO_BLOCK | TAKES_TIMEOUT, cmd_eject },
-	{ "insert", 1, -1, "SLOT", TAKES_FORCE | TAKES_NO_BLOCK | TAKES_TIMEOUT, cmd_insert },
+	{ "eject", 1, -1, "SLOT", FOLLOWS | TAKES_ALL, cmd_eject },
+	{ "insert", 1, -1, "SLOT", FOLLOWS | TAKES_ALL, cmd_insert },
+	{ "replace", 1, -1, "SLOT", FOLLOWS, cmd_replace },
+	{ "hold", 1, -1, "SLOT", 0, cmd_hold },
+	{ "unhold", 1, -1, "SLOT", 0, cmd_unhold },
+	{ "locate", 1, -1, "SLOT", 0, cmd_locate },
+	{ "adopt", 1, -1, "SLOT", 0, cmd_adopt },
+	{ "release", 1, -1, "SLOT", 0, cmd_release },
 	{ "jobs", 0, 0, "", 0, cmd_jobs },
 	{ "cancel", 1, -1, "JOB", TAKES_NO_BLOCK | TAKES_TIMEOUT, cmd_cancel },
 	{ "monitor", 0, -1, "SLOT", TAKES_TIMEOUT, cmd_monitor },
@@ -72,6 +81,7 @@ static const struct verb verbs[] = {
 enum {
 	OPTION_JSON = 256,
 	OPTION_NO_LEGEND,
+	OPTION_ALL,
 	OPTION_FORCE,
 	OPTION_NO_BLOCK,
 	OPTION_TIMEOUT,
@@ -83,6 +93,7 @@ enum {
 static const struct option long_options[] = {
 	{ "json", optional_argument, NULL, OPTION_JSON },
 	{ "no-legend", no_argument, NULL, OPTION_NO_LEGEND },
+	{ "all", no_argument, NULL, OPTION_ALL },
 	{ "force", no_argument, NULL, OPTION_FORCE },
 	{ "no-block", no_argument, NULL, OPTION_NO_BLOCK },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
@@ -152,6 +163,8 @@ static bool parse_timeout(const char *text, uint64_t *ret)
 
 static int check_options(const struct verb *verb, const struct options *o)
 {
+	if (o->all && !(verb->takes & TAKES_ALL))
+		return usage_error("--all means nothing to '%s'", verb->name);
 	if (o->force && !(verb->takes & TAKES_FORCE))
 		return usage_error("--force means nothing to '%s'", verb->name);
 	if (!o->block && !(verb->takes & TAKES_NO_BLOCK))
@@ -168,8 +181,9 @@ static int run_verb(const struct options *o, int argc, char **argv)
 
 	if (!verb)
 		return unknown_verb(argv[0]);
-	if (n < verb->min_arguments)
-		return usage_error("'%s' needs a %s", verb->name, verb->argument);
+	if (n < verb->min_arguments && !o->all)
+		return usage_error("'%s' needs a %s%s", verb->name, verb->argument,
+				   verb->takes & TAKES_ALL ? ", or --all" : "");
 	if (verb->max_arguments >= 0 && n > verb->max_arguments)
 		return usage_error("'%s' takes no argument, but there is '%s'", verb->name, argv[1 + verb->max_arguments]);
 	r = check_options(verb, o);
@@ -197,6 +211,9 @@ int main(int argc, char **argv)
 			break;
 		case OPTION_NO_LEGEND:
 			o.legend = false;
+			break;
+		case OPTION_ALL:
+			o.all = true;
 			break;
 		case OPTION_FORCE:
 			o.force = true;

@@ -24,15 +24,23 @@ struct options {
 	enum json_mode json;
 	bool legend;       /* column headings and closing remarks */
 	bool force;
+	bool all;
 	bool block;        /* wait for the end of the job */
 	bool ask_password; /* polkit may ask */
 	uint64_t timeout;  /* microseconds, USEC_INFINITY: wait as long as it takes */
 };
 
 int cmd_list(const struct options *o, char **names);
+int cmd_tree(const struct options *o, char **names);
 int cmd_status(const struct options *o, char **names);
 int cmd_eject(const struct options *o, char **names);
 int cmd_insert(const struct options *o, char **names);
+int cmd_replace(const struct options *o, char **names);
+int cmd_hold(const struct options *o, char **names);
+int cmd_unhold(const struct options *o, char **names);
+int cmd_locate(const struct options *o, char **names);
+int cmd_adopt(const struct options *o, char **names);
+int cmd_release(const struct options *o, char **names);
 int cmd_jobs(const struct options *o, char **names);
 int cmd_cancel(const struct options *o, char **ids);
 int cmd_monitor(const struct options *o, char **names);

@@ -43,6 +43,8 @@ static const struct property slot_properties[_SLOT_PROPERTY_MAX] = {
 	[SLOT_LATCH] = SLOT("Latch", "s", TYPE_STRING, latch),
 	[SLOT_LINK] = SLOT("Link", "s", TYPE_STRING, link),
 	[SLOT_LOCATE] = SLOT("Locate", "b", TYPE_BOOL, locate),
+	[SLOT_HOLD] = SLOT("Hold", "b", TYPE_BOOL, hold),
+	[SLOT_PARENT] = SLOT("Parent", "s", TYPE_STRING, parent),
 	[SLOT_POWER_INDICATOR] = SLOT("PowerIndicator", "s", TYPE_STRING, power_indicator),
 	[SLOT_ATTENTION_INDICATOR] = SLOT("AttentionIndicator", "s", TYPE_STRING, attention_indicator),
 	[SLOT_BUTTON_POLICY] = SLOT("ButtonPolicy", "s", TYPE_STRING, button_policy),
@@ -117,6 +119,20 @@ struct slot *slot_free(struct slot *s)
 	free(s->path);
 	free(s);
 	return NULL;
+}
+
+bool model_job_id(const char *path, uint32_t *ret)
+{
+	const char *number = strrchr(path, '/') + 1;
+	unsigned long id;
+	char *end;
+
+	errno = 0;
+	id = strtoul(number, &end, 10);
+	if (errno || end == number || *end || id > UINT32_MAX)
+		return false;
+	*ret = (uint32_t)id;
+	return true;
 }
 
 struct job *job_new(const char *path)

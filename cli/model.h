@@ -36,6 +36,8 @@ struct slot {
 	char *latch;
 	char *link;
 	bool locate;
+	bool hold;
+	char *parent; /* the slot above, "" for none */
 	char *power_indicator;
 	char *attention_indicator;
 	char *button_policy;
@@ -87,6 +89,8 @@ enum slot_property {
 	SLOT_LATCH,
 	SLOT_LINK,
 	SLOT_LOCATE,
+	SLOT_HOLD,
+	SLOT_PARENT,
 	SLOT_POWER_INDICATOR,
 	SLOT_ATTENTION_INDICATOR,
 	SLOT_BUTTON_POLICY,
@@ -129,6 +133,8 @@ int job_read(struct job *j, sd_bus_message *message);
 
 struct slot *slot_new(const char *path);
 struct slot *slot_free(struct slot *s);
+/* The number of a job is the end of its object path; false: it is not. */
+bool model_job_id(const char *path, uint32_t *ret);
 struct job *job_new(const char *path);
 struct job *job_free(struct job *j);
 

@@ -135,6 +135,14 @@ static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
 	return worker_link_submit(m->worker, &request, on_commit_done, run);
 }
 
+/* Looks for more devices in a slot that is on, whoever drives it. */
+static bool is_rescan(struct manager *m, const struct job_run *run)
+{
+	const struct job *job = engine_job(m->engine, run->job_id);
+
+	return job && job->operation == OPERATION_RESCAN;
+}
+
 static int start_rescan(struct manager *m, struct slot *s, struct job_run *run)
 {
 	struct worker_request request = { 0 };
@@ -147,6 +155,9 @@ static int start_rescan(struct manager *m, struct slot *s, struct job_run *run)
 		request.address = s->address;
 		request.generation = s->generation;
 	} else if (s->backend == BACKEND_SHIM) {
+		request.type = WORKER_RESCAN_BUS;
+		request.address = s->port;
+	} else if (is_rescan(m, run) && s->port[0] != '\0') {
 		request.type = WORKER_RESCAN_BUS;
 		request.address = s->port;
 	} else if (run->again && s->power && s->n_functions > 0) {
@@ -258,7 +269,9 @@ static void set_indicators(struct manager *m, const struct action *a)
 		return; /* the native driver has its own mind about them */
 	if (a->power_led != INDICATOR_KEEP && s->has_power_indicator)
 		r = shim_link_set_power_indicator(m->shim, s->shim_id, s->generation, values[a->power_led], 0);
-	if (r >= 0 && a->attention_led != INDICATOR_KEEP && s->has_attention_indicator)
+	if (a->attention_led != INDICATOR_KEEP)
+		s->attention_wanted = a->attention_led;
+	if (r >= 0 && a->attention_led != INDICATOR_KEEP && s->has_attention_indicator && !s->locate)
 		r = shim_link_set_attention_indicator(m->shim, s->shim_id, s->generation, values[a->attention_led], 0);
 	if (r < 0)
 		log_warning("%s: cannot set indicators: %s", s->name, strerror(-r));

@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "control-dbus.h"
 #include "job-dbus.h"
 #include "manager-dbus.h"
 #include "polkit.h"
@@ -82,8 +83,7 @@ static int find_slot(struct manager *m, const char *text, struct slot **ret, sd_
 	return sd_bus_error_setf(error, ERROR_NO_SUCH_SLOT, "%s. Slots: %s", why ?: "no such slot", names ?: "");
 }
 
-/* The slot a call is about: the object it is made on, or its first argument. */
-static int call_slot(struct manager *m, sd_bus_message *call, struct slot **ret, sd_bus_error *error)
+int manager_dbus_call_slot(struct manager *m, sd_bus_message *call, struct slot **ret, sd_bus_error *error)
 {
 	const char *path = sd_bus_message_get_path(call), *text;
 	int r;
@@ -116,7 +116,9 @@ static int request_error(struct manager *m, struct slot *s, enum operation opera
 	case -ENOENT:
 		return sd_bus_error_setf(error, ERROR_NO_SUCH_SLOT, "%s is gone", s->name);
 	case -EOPNOTSUPP:
-		return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED, "%s is not possible on %s", what, s->name);
+		return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED,
+					 "cannot %s %s: the kernel's own driver has the slot and does not tell of cards; "
+					 "adopt it first, or eject and insert it", what, s->name);
 	default:
 		return r;
 	}
@@ -133,7 +135,7 @@ static int do_request(struct manager *m, sd_bus_message *call, enum operation op
 	/* Read again: while polkit was asked the slot may have gone. */
 	r = sd_bus_message_rewind(call, 1);
 	if (r >= 0)
-		r = call_slot(m, call, &s, error);
+		r = manager_dbus_call_slot(m, call, &s, error);
 	if (r >= 0)
 		r = read_options(call, &request.force, error);
 	if (r >= 0)
@@ -161,30 +163,44 @@ static int do_request(struct manager *m, sd_bus_message *call, enum operation op
 	return r < 0 ? r : 1;
 }
 
-static int do_eject(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static const struct {
+	const char *member, *action;
+	enum operation operation;
+} verbs[] = {
+	{ "Eject", POLKIT_EJECT, OPERATION_EJECT },
+	{ "Insert", POLKIT_INSERT, OPERATION_INSERT },
+	{ "Replace", POLKIT_REPLACE, OPERATION_REPLACE },
+	{ "Rescan", POLKIT_RESCAN, OPERATION_RESCAN },
+};
+
+/* Which of them is called: only these lead here. */
+static size_t verb_of(sd_bus_message *call)
 {
-	return do_request(userdata, call, OPERATION_EJECT, error);
+	size_t i = 0;
+
+	while (strcmp(verbs[i].member, sd_bus_message_get_member(call)) != 0)
+		i++;
+	return i;
 }
 
-static int do_insert(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static int do_verb(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-	return do_request(userdata, call, OPERATION_INSERT, error);
+	return do_request(userdata, call, verbs[verb_of(call)].operation, error);
 }
 
-int manager_dbus_request(struct manager *m, sd_bus_message *call, enum operation operation, sd_bus_error *error)
+int manager_dbus_request(struct manager *m, sd_bus_message *call, sd_bus_error *error)
 {
 	struct slot *s;
 	bool force;
 	int r;
 
 	/* Wrong input is told before anybody is asked for a password. */
-	r = call_slot(m, call, &s, error);
+	r = manager_dbus_call_slot(m, call, &s, error);
 	if (r >= 0)
 		r = read_options(call, &force, error);
 	if (r < 0)
 		return r;
-	return operation == OPERATION_EJECT ? polkit_check(call, POLKIT_EJECT, do_eject, m, error) :
-					      polkit_check(call, POLKIT_INSERT, do_insert, m, error);
+	return polkit_check(call, verbs[verb_of(call)].action, do_verb, m, error);
 }
 
 static int no_such_job(sd_bus_error *error, uint32_t id)
@@ -243,19 +259,19 @@ int manager_dbus_cancel(struct manager *m, sd_bus_message *call, uint32_t id, sd
 static int method_find_slot(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
 	struct slot *s;
-	int r = call_slot(userdata, call, &s, error);
+	int r = manager_dbus_call_slot(userdata, call, &s, error);
 
 	return r < 0 ? r : sd_bus_reply_method_return(call, "o", s->path);
 }
 
-static int method_eject(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static int method_request(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-	return manager_dbus_request(userdata, call, OPERATION_EJECT, error);
+	return manager_dbus_request(userdata, call, error);
 }
 
-static int method_insert(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static int method_control(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
-	return manager_dbus_request(userdata, call, OPERATION_INSERT, error);
+	return control_dbus_call(userdata, call, error);
 }
 
 static int method_cancel_job(sd_bus_message *call, void *userdata, sd_bus_error *error)
@@ -280,14 +296,26 @@ static int get_shim(sd_bus *bus, const char *path, const char *interface, const 
 	return sd_bus_message_append(reply, "s", shim_state_to_string(m->shim_state));
 }
 
+#define REQUEST(name_)                                                                                              \
+	SD_BUS_METHOD_WITH_ARGS(name_, SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", job), method_request, \
+				SD_BUS_VTABLE_UNPRIVILEGED)
+#define CONTROL(name_) \
+	SD_BUS_METHOD_WITH_ARGS(name_, SD_BUS_ARGS("s", name), SD_BUS_NO_RESULT, method_control, SD_BUS_VTABLE_UNPRIVILEGED)
+
 static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD_WITH_ARGS("FindSlot", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", slot), method_find_slot,
 				SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD_WITH_ARGS("Eject", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", job),
-				method_eject, SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD_WITH_ARGS("Insert", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", job),
-				method_insert, SD_BUS_VTABLE_UNPRIVILEGED),
+	REQUEST("Eject"),
+	REQUEST("Insert"),
+	REQUEST("Replace"),
+	REQUEST("Rescan"),
+	CONTROL("Hold"),
+	CONTROL("Unhold"),
+	SD_BUS_METHOD_WITH_ARGS("Locate", SD_BUS_ARGS("s", name, "b", on), SD_BUS_NO_RESULT, method_control,
+				SD_BUS_VTABLE_UNPRIVILEGED),
+	CONTROL("Adopt"),
+	CONTROL("Release"),
 	SD_BUS_METHOD_WITH_ARGS("CancelJob", SD_BUS_ARGS("u", id), SD_BUS_NO_RESULT, method_cancel_job,
 				SD_BUS_VTABLE_UNPRIVILEGED),
 	SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("u", id, "o", job, "s", slot), 0),

@@ -16,6 +16,7 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "config.h"
+#include "control-dbus.h"
 #include "fdstore.h"
 #include "journal.h"
 #include "manager.h"
@@ -230,7 +231,10 @@ static void on_op_done(struct manager *m, const struct shim_event *e)
 		manager_check_ready(m);
 		return;
 	}
-	job_on_op_done(m, e);
+	if (e->cookie >= COOKIE_CALL && e->cookie <= COOKIE_CALL_MAX)
+		control_dbus_op_done(m, e->cookie, e->error, e->report);
+	else
+		job_on_op_done(m, e);
 }
 
 static void on_shim_event(const struct shim_event *e, void *userdata)
@@ -294,6 +298,7 @@ static void on_shim_lost(void *userdata)
 	struct manager *m = userdata;
 
 	fdstore_remove(FDSTORE_SHIM);
+	control_dbus_shim_lost(m);
 	registry_resync_shim(m, NULL, 0);
 	m->shim_starting = false;
 	m->adopting = 0;
@@ -331,6 +336,7 @@ void manager_slot_changed(struct manager *m, struct slot *s)
 		.button = s->policy.button,
 		.insert = s->policy.insert,
 		.protect = s->policy.protect,
+		.hold = s->hold,
 		.grace = s->policy.grace,
 	};
 
@@ -339,6 +345,27 @@ void manager_slot_changed(struct manager *m, struct slot *s)
 	if (engine_slot_set(m->engine, s->handle, &e, manager_now(m)) < 0)
 		log_error("%s: out of memory; the queue does not know its state", s->name);
 	slot_dbus_changed(s);
+}
+
+int manager_locate(struct manager *m, struct slot *s, bool on)
+{
+	uint32_t value = HPSHIM_INDICATOR_BLINK;
+	int r;
+
+	if (s->backend != BACKEND_SHIM || !s->has_attention_indicator)
+		return -EOPNOTSUPP;
+	if (!on)
+		value = s->attention_wanted == INDICATOR_ON || s->fault    ? HPSHIM_INDICATOR_ON :
+			s->attention_wanted == INDICATOR_BLINK ? HPSHIM_INDICATOR_BLINK : HPSHIM_INDICATOR_OFF;
+	r = shim_link_set_attention_indicator(m->shim, s->shim_id, s->generation, value, 0);
+	if (r < 0)
+		return r;
+	if (on && !s->locate)
+		s->attention_wanted = s->attention_indicator;
+	s->locate = on;
+	manager_slot_changed(m, s);
+	manager_save(m);
+	return 0;
 }
 
 /* ---- life ---- */
@@ -433,6 +460,7 @@ int manager_new(struct manager **ret, sd_event *event, manager_ready_t ready)
 	TAILQ_INIT(&m->departed);
 	TAILQ_INIT(&m->runs);
 	TAILQ_INIT(&m->legacy);
+	TAILQ_INIT(&m->port_calls);
 	r = manager_start(m);
 	if (r < 0) {
 		manager_free(m);
@@ -454,6 +482,8 @@ struct manager *manager_free(struct manager *m)
 	m->udev = udev_link_free(m->udev);
 	m->worker = worker_link_free(m->worker);
 	job_runs_free(m);
+	if (m->bus)
+		control_dbus_shim_lost(m);
 	registry_free(m);
 	m->bus = sd_bus_flush_close_unref(m->bus);
 	m->engine = engine_free(m->engine);

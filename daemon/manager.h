@@ -29,9 +29,16 @@ const char *shim_state_to_string(enum shim_state s);
 
 TAILQ_HEAD(slot_list, slot);
 
-/* Cookies of commands that belong to no job; those of jobs are above 255. */
+/* Cookies of commands that belong to no job; those of jobs are above 255. From
+ * COOKIE_CALL up there is one for each caller who waits, see control-dbus.c. */
 #define COOKIE_CONTROLLER 1
 #define COOKIE_ADOPT      2
+#define COOKIE_CALL       16
+#define COOKIE_CALL_MAX   255
+
+/* Who waits on the bus for a port to be adopted or released. */
+struct port_call;
+TAILQ_HEAD(port_call_list, port_call);
 
 typedef void (*manager_ready_t)(void);
 
@@ -59,6 +66,8 @@ struct manager {
 
 	struct job_run_list runs;             /* what jobs wait for, see job.c */
 	struct legacy_list legacy;            /* writers waiting in slots/N/power */
+	struct port_call_list port_calls;
+	char **released;                      /* ports given back by hand: not to be adopted */
 	sd_event_source *engine_timer;        /* engine_next_deadline() */
 	sd_event_source *ready_timer;
 	sd_event_source *refresh_timer;       /* coalesces device changes */
@@ -100,6 +109,10 @@ int manager_find_slot(struct manager *m, const char *text, struct slot **ret, ch
 
 /* Tells the engine how the slot is and the bus what changed. */
 void manager_slot_changed(struct manager *m, struct slot *s);
+
+/* Blinks the attention indicator of a slot, or lets it show again what it would.
+ * Returns 0, -EOPNOTSUPP (there is none that is ours) or another negative errno. */
+int manager_locate(struct manager *m, struct slot *s, bool on);
 
 /* Something happened at a slot, @name on the bus and @what in the journal: tells
  * the engine, and all others what came of it. */

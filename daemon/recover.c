@@ -39,6 +39,8 @@ static void collect_slots(struct manager *m, struct state *st)
 			.presses = shim && m->shim ? shim_link_presses(m->shim, s->shim_id, s->generation) : 0,
 			.present = s->present,
 			.locate = s->locate,
+			.hold = s->hold,
+			.released = registry_is_released(m, s->port),
 		};
 	}
 }
@@ -257,6 +259,27 @@ static void put_back_legacy(struct manager *m, const struct state_legacy *from)
 	TAILQ_INSERT_TAIL(&m->legacy, l, entry);
 }
 
+static void put_back_holds(struct manager *m)
+{
+	for (size_t i = 0; i < m->before.n_slots; i++) {
+		struct slot *s = manager_slot_by_name(m, m->before.slots[i].name);
+
+		if (!s || !m->before.slots[i].hold)
+			continue;
+		s->hold = true;
+		manager_slot_changed(m, s);
+	}
+}
+
+/* A replace waits for a card, which may have come unseen. */
+static void settle_replace(struct manager *m, struct slot *s, bool was_present)
+{
+	const struct job *job = engine_slot_job(m->engine, s->handle);
+
+	if (job->step == STEP_CARD && s->present && !was_present)
+		manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence", "card came unseen");
+}
+
 void recover_jobs(struct manager *m)
 {
 	/* The socket is kept for the time of a restart only. */
@@ -264,6 +287,7 @@ void recover_jobs(struct manager *m)
 
 	if (m->recovered)
 		return;
+	put_back_holds(m); /* before the events that they are about */
 	for (size_t i = 0; i < m->before.n_jobs; i++)
 		put_back(m, &m->before.jobs[i], stopped);
 	for (size_t i = 0; i < m->before.n_legacy; i++)
@@ -317,8 +341,10 @@ static void settle(struct manager *m, struct slot *s)
 		s->locate = before->locate;
 	s->unsettled = false;
 	s->was_known = true;
-	if (engine_slot_job(m->engine, s->handle))
-		return; /* which finds out by itself */
+	if (engine_slot_job(m->engine, s->handle)) { /* which finds out by itself, but for one step */
+		settle_replace(m, s, was_present);
+		return;
+	}
 	settle_indicators(m, s);
 	if (s->occupied && !s->present)
 		manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence", "card is not there any more");

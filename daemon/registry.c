@@ -271,6 +271,68 @@ void registry_resync_shim(struct manager *m, const struct shim_slot *slots, size
 		registry_schedule_refresh(m, true);
 }
 
+bool registry_is_released(struct manager *m, const char *port)
+{
+	for (char **p = m->released; p && *p; p++)
+		if (strcmp(*p, port) == 0)
+			return true;
+	return false;
+}
+
+static int set_released(struct manager *m, const char *port, bool released)
+{
+	char **ports, *copy;
+	size_t n = 0;
+
+	if (registry_is_released(m, port) == released)
+		return 0;
+	while (m->released && m->released[n])
+		n++;
+	if (released) {
+		copy = strdup(port);
+		ports = copy ? reallocarray(m->released, n + 2, sizeof(*ports)) : NULL;
+		if (!ports) {
+			free(copy);
+			return -ENOMEM;
+		}
+		ports[n] = copy;
+		ports[n + 1] = NULL;
+		m->released = ports;
+		return 0;
+	}
+	for (char **p = m->released; *p; p++) {
+		if (strcmp(*p, port) != 0)
+			continue;
+		free(*p);
+		*p = m->released[n - 1];
+		m->released[n - 1] = NULL;
+		break;
+	}
+	return 0;
+}
+
+int registry_adopt(struct manager *m, const char *port, uint64_t cookie)
+{
+	set_released(m, port, false);
+	return shim_link_adopt(m->shim, port, cookie);
+}
+
+int registry_release(struct manager *m, const char *port, uint64_t cookie)
+{
+	int r = set_released(m, port, true);
+
+	return r < 0 ? r : shim_link_release(m->shim, port, cookie);
+}
+
+/* It was given back by hand before the daemon was restarted. */
+static void keep_released(struct manager *m, const struct slot *s)
+{
+	const struct state_slot *before = state_slot_by_name(&m->before, s->name);
+
+	if (before && before->released && set_released(m, s->port, true) < 0)
+		log_error("%s: out of memory; the slot may be adopted again", s->name);
+}
+
 static int list_native(struct manager *m)
 {
 	struct sysfs_slot *found = NULL;
@@ -306,8 +368,10 @@ static int list_native(struct manager *m)
 			continue;
 		if (slot_update_from_sysfs(s, &found[i]) < 0 || slot_refresh_devices(s) < 0)
 			log_error("%s: out of memory; its state is not complete", s->name);
-		if (new)
+		if (new) {
+			keep_released(m, s);
 			slot_dbus_added(s);
+		}
 	}
 	sysfs_slots_free(found, n);
 	return 0;
@@ -323,7 +387,7 @@ void registry_adopt_all(struct manager *m)
 		return;
 	}
 	for (size_t i = 0; ports[i]; i++) {
-		if (!manager_settings_adopts(m, ports[i]))
+		if (!manager_settings_adopts(m, ports[i]) || registry_is_released(m, ports[i]))
 			continue;
 		r = shim_link_adopt(m->shim, ports[i], COOKIE_ADOPT);
 		if (r < 0)
@@ -456,4 +520,5 @@ void registry_free(struct manager *m)
 	while ((s = TAILQ_FIRST(&m->departed)))
 		registry_forget_departed(m, s->handle);
 	m->refresh_timer = sd_event_source_disable_unref(m->refresh_timer);
+	m->released = strv_free(m->released);
 }

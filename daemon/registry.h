@@ -21,6 +21,13 @@ void registry_resync_shim(struct manager *m, const struct shim_slot *slots, size
 /* Asks the shim for each port that a native driver has and Adopt= wants. */
 void registry_adopt_all(struct manager *m);
 
+/* Asks the shim for a port, or to give it back; from then on it is, or is not, taken
+ * by itself. The answer is HPSHIM_EVENT_OP_DONE with @cookie. Returns 0 or a negative errno. */
+int registry_adopt(struct manager *m, const char *port, uint64_t cookie);
+int registry_release(struct manager *m, const char *port, uint64_t cookie);
+/* Whether it was given back by hand. */
+bool registry_is_released(struct manager *m, const char *port);
+
 /* Other defaults hold: reads policy of all slots again, soon. */
 void registry_reread_policy(struct manager *m);
 /* Reads everything again: something has changed, and nobody knows what. */

@@ -3,7 +3,7 @@
  * org.hotplugd1.Slot on the bus.
  *
  * Responsible for: the objects below /org/hotplugd1/slot, their properties and
- * change signals; its two methods are the manager's. The interface is
+ * change signals; its methods are the manager's. The interface is
  * described in dbus/org.hotplugd1.Slot.xml.
  */
 #include <errno.h>
@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "control-dbus.h"
 #include "job-dbus.h"
 #include "manager-dbus.h"
 #include "registry.h"
@@ -32,6 +33,8 @@ enum property {
 	PROPERTY_LATCH,
 	PROPERTY_LINK,
 	PROPERTY_LOCATE,
+	PROPERTY_HOLD,
+	PROPERTY_PARENT,
 	PROPERTY_POWER_INDICATOR,
 	PROPERTY_ATTENTION_INDICATOR,
 	PROPERTY_BUTTON_POLICY,
@@ -55,6 +58,8 @@ static const char *const property_names[_PROPERTY_MAX] = {
 	[PROPERTY_LATCH] = "Latch",
 	[PROPERTY_LINK] = "Link",
 	[PROPERTY_LOCATE] = "Locate",
+	[PROPERTY_HOLD] = "Hold",
+	[PROPERTY_PARENT] = "Parent",
 	[PROPERTY_POWER_INDICATOR] = "PowerIndicator",
 	[PROPERTY_ATTENTION_INDICATOR] = "AttentionIndicator",
 	[PROPERTY_BUTTON_POLICY] = "ButtonPolicy",
@@ -107,6 +112,14 @@ static char *devices_text(const struct slot *s)
 	return fclose(f) == 0 ? text : (free(text), NULL);
 }
 
+/* The name of the slot above. */
+static char *parent_text(struct slot *s)
+{
+	const struct slot *above = manager_slot_by_handle(s->manager, registry_parent(s->manager, s));
+
+	return strdup(above ? above->name : "");
+}
+
 /* The property's text, to be freed; NULL when memory is short. */
 static char *property_text(struct slot *s, enum property p)
 {
@@ -132,6 +145,10 @@ static char *property_text(struct slot *s, enum property p)
 		return strdup(!s->link_known ? "" : s->link ? "up" : "down");
 	case PROPERTY_LOCATE:
 		return strdup(s->locate ? "1" : "0");
+	case PROPERTY_HOLD:
+		return strdup(s->hold ? "1" : "0");
+	case PROPERTY_PARENT:
+		return parent_text(s);
 	case PROPERTY_POWER_INDICATOR:
 		return strdup(indicator_text(s->power_indicator));
 	case PROPERTY_ATTENTION_INDICATOR:
@@ -210,18 +227,18 @@ static int get_devices(sd_bus *bus, const char *path, const char *interface, con
 	return r < 0 ? r : sd_bus_message_close_container(reply);
 }
 
-static int method_eject(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static int method_request(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
 	struct slot *s = userdata;
 
-	return manager_dbus_request(s->manager, call, OPERATION_EJECT, error);
+	return manager_dbus_request(s->manager, call, error);
 }
 
-static int method_insert(sd_bus_message *call, void *userdata, sd_bus_error *error)
+static int method_control(sd_bus_message *call, void *userdata, sd_bus_error *error)
 {
 	struct slot *s = userdata;
 
-	return manager_dbus_request(s->manager, call, OPERATION_INSERT, error);
+	return control_dbus_call(s->manager, call, error);
 }
 
 static int find_slot(sd_bus *bus, const char *path, const char *interface, void *userdata, void **found,
@@ -258,6 +275,11 @@ static int enumerate_slots(sd_bus *bus, const char *prefix, void *userdata, char
 	return 1;
 }
 
+#define REQUEST(name_)                                                                                   \
+	SD_BUS_METHOD_WITH_ARGS(name_, SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_request, \
+				SD_BUS_VTABLE_UNPRIVILEGED)
+#define CONTROL(name_) SD_BUS_METHOD(name_, NULL, NULL, method_control, SD_BUS_VTABLE_UNPRIVILEGED)
+
 static const sd_bus_vtable slot_vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_PROPERTY("Name", "s", NULL, offsetof(struct slot, name), SD_BUS_VTABLE_PROPERTY_CONST),
@@ -272,6 +294,8 @@ static const sd_bus_vtable slot_vtable[] = {
 	SD_BUS_PROPERTY("Latch", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Link", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Locate", "b", get_boolean, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("Hold", "b", get_boolean, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("Parent", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("PowerIndicator", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("AttentionIndicator", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("ButtonPolicy", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
@@ -280,10 +304,15 @@ static const sd_bus_vtable slot_vtable[] = {
 	SD_BUS_PROPERTY("GraceUSec", "t", get_grace, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Devices", "a(sssas)", get_devices, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Job", "o", get_job, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
-	SD_BUS_METHOD_WITH_ARGS("Eject", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_eject,
-				SD_BUS_VTABLE_UNPRIVILEGED),
-	SD_BUS_METHOD_WITH_ARGS("Insert", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_insert,
-				SD_BUS_VTABLE_UNPRIVILEGED),
+	REQUEST("Eject"),
+	REQUEST("Insert"),
+	REQUEST("Replace"),
+	REQUEST("Rescan"),
+	CONTROL("Hold"),
+	CONTROL("Unhold"),
+	SD_BUS_METHOD_WITH_ARGS("Locate", SD_BUS_ARGS("b", on), SD_BUS_NO_RESULT, method_control, SD_BUS_VTABLE_UNPRIVILEGED),
+	CONTROL("Adopt"),
+	CONTROL("Release"),
 	SD_BUS_VTABLE_END,
 };
 

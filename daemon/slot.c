@@ -55,6 +55,7 @@ int slot_new(struct slot **ret, struct manager *m, const char *kernel_name, slot
 		return -ENOMEM;
 	if (sd_bus_path_encode(PATH_SLOTS, s->name, &s->path) < 0)
 		return -ENOMEM;
+	s->attention_wanted = INDICATOR_OFF;
 	policy_default(&s->policy);
 	*ret = TAKE_PTR(s);
 	return 0;

@@ -20,7 +20,7 @@
 struct manager;
 
 /* Properties of org.hotplugd1.Slot that change. */
-#define SLOT_N_PROPERTIES 17
+#define SLOT_N_PROPERTIES 19
 
 enum slot_state {
 	SLOT_ON,
@@ -55,7 +55,9 @@ struct slot {
 	bool link_known, latch_known;
 	bool has_power_indicator, has_attention_indicator;
 	bool locate; /* somebody looks for the slot: attention LED blinks */
+	bool hold;   /* cards and links that come and go start nothing */
 	enum indicator power_indicator, attention_indicator; /* INDICATOR_KEEP: not known */
+	enum indicator attention_wanted; /* by jobs, while it blinks for @locate */
 
 	struct policy policy;
 	struct sysfs_function *functions; /* what is in it */

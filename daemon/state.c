@@ -91,6 +91,8 @@ static void put_slot(json_object *o, const struct state_slot *s, bool *ok)
 	put_number(o, "presses", s->presses, ok);
 	put_flag(o, "present", s->present, ok);
 	put_flag(o, "locate", s->locate, ok);
+	put_flag(o, "hold", s->hold, ok);
+	put_flag(o, "released", s->released, ok);
 }
 
 static void put_job(json_object *o, const struct state_job *s, bool *ok)
@@ -109,6 +111,7 @@ static void put_job(json_object *o, const struct state_job *s, bool *ok)
 	put_flag(o, "force", j->force, ok);
 	put_flag(o, "cancel-requested", j->cancel_requested, ok);
 	put_flag(o, "undo", j->undo, ok);
+	put_flag(o, "inserting", j->inserting, ok);
 	put_number(o, "created", j->created, ok);
 	put_number(o, "state-since", j->state_since, ok);
 	put_number(o, "step-since", j->step_since, ok);
@@ -226,6 +229,8 @@ static void get_slot(json_object *o, struct state_slot *s, bool *ok)
 	s->presses = get_number(o, "presses", UINT64_MAX, ok);
 	s->present = get_flag(o, "present", ok);
 	s->locate = get_flag(o, "locate", ok);
+	s->hold = get_flag(o, "hold", ok);
+	s->released = get_flag(o, "released", ok);
 }
 
 static void get_job(json_object *o, struct state_job *s, bool *ok)
@@ -245,6 +250,7 @@ static void get_job(json_object *o, struct state_job *s, bool *ok)
 	j->force = get_flag(o, "force", ok);
 	j->cancel_requested = get_flag(o, "cancel-requested", ok);
 	j->undo = get_flag(o, "undo", ok);
+	j->inserting = get_flag(o, "inserting", ok);
 	j->created = get_number(o, "created", UINT64_MAX, ok);
 	j->state_since = get_number(o, "state-since", UINT64_MAX, ok);
 	j->step_since = get_number(o, "step-since", UINT64_MAX, ok);

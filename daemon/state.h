@@ -15,7 +15,7 @@
 #include "engine.h"
 
 /* A file of another version is not read: what it says may mean something else. */
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 
 /* A slot as it was known. */
 struct state_slot {
@@ -25,6 +25,8 @@ struct state_slot {
 	uint64_t presses;             /* shim only: how many were dealt with */
 	bool present;
 	bool locate;
+	bool hold;
+	bool released;                /* given back to its own driver, by hand */
 };
 
 /* A job under way, or one that has ended and nobody was told yet; job.slot is not used, @slot is its name. */

@@ -31,6 +31,12 @@
 #define POLKIT_EJECT  "org.hotplugd1.eject"
 #define POLKIT_INSERT "org.hotplugd1.insert"
 #define POLKIT_CANCEL "org.hotplugd1.cancel"
+#define POLKIT_REPLACE "org.hotplugd1.replace"
+#define POLKIT_RESCAN  "org.hotplugd1.rescan"
+#define POLKIT_HOLD    "org.hotplugd1.hold"
+#define POLKIT_LOCATE  "org.hotplugd1.locate"
+#define POLKIT_ADOPT   "org.hotplugd1.adopt"
+#define POLKIT_RELEASE "org.hotplugd1.release"
 
 #define UDEV_PROPERTY_BUTTON    "HOTPLUGD_BUTTON"
 #define UDEV_PROPERTY_INSERT    "HOTPLUGD_INSERT"

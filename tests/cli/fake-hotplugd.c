@@ -16,19 +16,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <systemd/sd-bus.h>
 #include <systemd/sd-event.h>
 
 #include "base/names.h"
 #include "fake-slots.h"
+#include "fake-util.h"
 
 #define STEP_USEC 30000
 #define NEVER     UINT64_MAX
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
 static size_t n_slots = N_ELEMENTS(slots);
+static struct { int locate, hold, native; } set[N_ELEMENTS(slots)]; /* by hpctl */
 
 struct fake_job {
 	uint32_t id;
@@ -46,22 +47,6 @@ static uint32_t last_id;
 static const char *shim = "active";
 static sd_bus *bus;
 static sd_event *event;
-
-static void check(int r, const char *what)
-{
-	if (r >= 0)
-		return;
-	fprintf(stderr, "fake-hotplugd: %s: %s\n", what, strerror(-r));
-	exit(EXIT_FAILURE);
-}
-
-static uint64_t now_usec(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
 
 static char *slot_path(const struct fake_slot *s)
 {
@@ -200,7 +185,8 @@ static struct fake_job *job_start(struct fake_slot *s, const char *operation)
 		return j;
 	j = &jobs[last_id++];
 	*j = (struct fake_job){ .id = last_id, .slot = s, .operation = operation, .alive = true, .since = now_usec() };
-	j->steps = s->steps ?: strcmp(operation, "eject") == 0 ? eject_steps : insert_steps;
+	j->steps = s->steps ?: strcmp(operation, "eject") == 0 ? eject_steps :
+			       strcmp(operation, "replace") == 0 ? replace_steps : insert_steps;
 	j->deadline = j->since + 5000000;
 	check(sd_event_add_time_relative(event, &j->timer, CLOCK_MONOTONIC, STEP_USEC, 1, on_step, j), "timer");
 	path = job_path(j);
@@ -306,19 +292,49 @@ static int method_find_slot(sd_bus_message *m, void *userdata, sd_bus_error *err
 	return r;
 }
 
+/* The slot a call is about: its object, or its first argument. */
+static int call_slot(sd_bus_message *m, struct fake_slot **ret, sd_bus_error *error)
+{
+	const char *name;
+	int r;
+
+	*ret = slot_at(sd_bus_message_get_path(m));
+	if (*ret)
+		return 0;
+	r = sd_bus_message_read(m, "s", &name);
+	return r < 0 ? r : find(name, ret, error);
+}
+
 static int method_request(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
-	const char *operation = strcmp(sd_bus_message_get_member(m), "Eject") == 0 ? "eject" : "insert";
-	struct fake_slot *s = slot_at(sd_bus_message_get_path(m));
-	const char *name;
-	int r = 0;
+	static const char *const operations[] = { "eject", "insert", "replace", "rescan" };
+	struct fake_slot *s;
+	size_t i = 0;
+	int r = call_slot(m, &s, error);
 
-	if (!s) {
-		r = sd_bus_message_read(m, "s", &name);
-		if (r >= 0)
-			r = find(name, &s, error);
-	}
-	return r < 0 ? r : request(m, s, operation, error);
+	while (strcasecmp(operations[i], sd_bus_message_get_member(m)) != 0)
+		i++;
+	return r < 0 ? r : request(m, s, operations[i], error);
+}
+
+/* Hold, Unhold, Locate, Adopt, Release: done at once, or the slot's error. */
+static int method_control(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+	const char *member = sd_bus_message_get_member(m);
+	struct fake_slot *s;
+	int r = call_slot(m, &s, error);
+
+	if (r >= 0 && s->behaviour == ERROR)
+		return sd_bus_error_set(error, s->result, s->reason);
+	if (r >= 0 && strcmp(member, "Locate") == 0)
+		r = sd_bus_message_read(m, "b", &set[s - slots].locate);
+	if (r < 0)
+		return r;
+	if (strcmp(member, "Hold") == 0 || strcmp(member, "Unhold") == 0)
+		set[s - slots].hold = strcmp(member, "Hold") == 0;
+	else if (strcmp(member, "Locate") != 0)
+		set[s - slots].native = strcmp(member, "Release") == 0;
+	return sd_bus_reply_method_return(m, NULL);
 }
 
 static int method_cancel(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -353,7 +369,8 @@ static int get_slot(sd_bus *b, const char *path, const char *interface, const ch
 		const char *name, *text;
 	} texts[] = {
 		{ "Name", s->name }, { "Address", s->address }, { "Port", s->address }, { "Label", s->label },
-		{ "Backend", strcmp(shim, "active") == 0 ? "shim" : "native" }, { "Kind", "pcie" },
+		{ "Backend", strcmp(shim, "active") == 0 && !set[s - slots].native ? "shim" : "native" }, { "Kind", "pcie" },
+		{ "Parent", strcmp(s->name, "slot1-1") == 0 ? "slot1" : "" },
 		{ "State", j ? "busy" : s->state }, { "Latch", s->latch }, { "Link", s->link },
 		{ "PowerIndicator", on ? "on" : "off" }, { "AttentionIndicator", "" },
 		{ "ButtonPolicy", "eject" }, { "InsertPolicy", "auto" },
@@ -375,7 +392,9 @@ static int get_slot(sd_bus *b, const char *path, const char *interface, const ch
 	if (strcmp(name, "Protected") == 0)
 		return sd_bus_message_append(reply, "b", s->result && strcmp(s->result, ERROR_PROTECTED) == 0);
 	if (strcmp(name, "Locate") == 0)
-		return sd_bus_message_append(reply, "b", 0);
+		return sd_bus_message_append(reply, "b", set[s - slots].locate);
+	if (strcmp(name, "Hold") == 0)
+		return sd_bus_message_append(reply, "b", set[s - slots].hold);
 	job = j ? job_path(j) : strdup("/");
 	r = sd_bus_message_append(reply, "o", job);
 	free(job);
@@ -448,12 +467,22 @@ static int enumerate(sd_bus *b, const char *prefix, void *userdata, char ***ret,
 #define CONST(name, type, get)    SD_BUS_PROPERTY(name, type, get, 0, SD_BUS_VTABLE_PROPERTY_CONST)
 #define CHANGING(name, type, get) SD_BUS_PROPERTY(name, type, get, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE)
 #define OPEN SD_BUS_VTABLE_UNPRIVILEGED
+#define REQUEST(name_, ...) \
+	SD_BUS_METHOD_WITH_ARGS(name_, SD_BUS_ARGS(__VA_ARGS__), SD_BUS_RESULT("o", job), method_request, OPEN)
+#define CONTROL(name_, ...) SD_BUS_METHOD_WITH_ARGS(name_, SD_BUS_ARGS(__VA_ARGS__), SD_BUS_NO_RESULT, method_control, OPEN)
 
 static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_METHOD_WITH_ARGS("FindSlot", SD_BUS_ARGS("s", name), SD_BUS_RESULT("o", slot), method_find_slot, OPEN),
-	SD_BUS_METHOD_WITH_ARGS("Eject", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", job), method_request, OPEN),
-	SD_BUS_METHOD_WITH_ARGS("Insert", SD_BUS_ARGS("s", name, "a{sv}", options), SD_BUS_RESULT("o", job), method_request, OPEN),
+	REQUEST("Eject", "s", name, "a{sv}", options),
+	REQUEST("Insert", "s", name, "a{sv}", options),
+	REQUEST("Replace", "s", name, "a{sv}", options),
+	REQUEST("Rescan", "s", name, "a{sv}", options),
+	CONTROL("Hold", "s", name),
+	CONTROL("Unhold", "s", name),
+	CONTROL("Locate", "s", name, "b", on),
+	CONTROL("Adopt", "s", name),
+	CONTROL("Release", "s", name),
 	SD_BUS_METHOD_WITH_ARGS("CancelJob", SD_BUS_ARGS("u", id), SD_BUS_NO_RESULT, method_cancel, OPEN),
 	SD_BUS_SIGNAL_WITH_ARGS("JobNew", SD_BUS_ARGS("u", id, "o", job, "s", slot), 0),
 	SD_BUS_SIGNAL_WITH_ARGS("JobRemoved", SD_BUS_ARGS("u", id, "o", job, "s", slot, "s", result, "s", reason), 0),
@@ -465,8 +494,15 @@ static const sd_bus_vtable manager_vtable[] = {
 
 static const sd_bus_vtable slot_vtable[] = {
 	SD_BUS_VTABLE_START(0),
-	SD_BUS_METHOD_WITH_ARGS("Eject", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_request, OPEN),
-	SD_BUS_METHOD_WITH_ARGS("Insert", SD_BUS_ARGS("a{sv}", options), SD_BUS_RESULT("o", job), method_request, OPEN),
+	REQUEST("Eject", "a{sv}", options),
+	REQUEST("Insert", "a{sv}", options),
+	REQUEST("Replace", "a{sv}", options),
+	REQUEST("Rescan", "a{sv}", options),
+	SD_BUS_METHOD("Hold", NULL, NULL, method_control, OPEN),
+	SD_BUS_METHOD("Unhold", NULL, NULL, method_control, OPEN),
+	CONTROL("Locate", "b", on),
+	SD_BUS_METHOD("Adopt", NULL, NULL, method_control, OPEN),
+	SD_BUS_METHOD("Release", NULL, NULL, method_control, OPEN),
 	CONST("Name", "s", get_slot),
 	CONST("Address", "s", get_slot),
 	CONST("Port", "s", get_slot),
@@ -479,6 +515,8 @@ static const sd_bus_vtable slot_vtable[] = {
 	CHANGING("Latch", "s", get_slot),
 	CHANGING("Link", "s", get_slot),
 	CHANGING("Locate", "b", get_slot),
+	CHANGING("Hold", "b", get_slot),
+	CHANGING("Parent", "s", get_slot),
 	CHANGING("PowerIndicator", "s", get_slot),
 	CHANGING("AttentionIndicator", "s", get_slot),
 	CHANGING("ButtonPolicy", "s", get_slot),

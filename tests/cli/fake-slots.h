@@ -35,6 +35,11 @@ static const struct step insert_steps[] = {
 	{ "checking", "check" },   { "quiescing", "power-on" }, { "quiescing", "turn" },
 	{ "committing", "rescan" }, { "settling", "confirm" },   { NULL, NULL },
 };
+static const struct step replace_steps[] = {
+	{ "checking", "check" },     { "quiescing", "turn" },     { "committing", "remove" },
+	{ "settling", "power-off" }, { "settling", "card" },      { "quiescing", "power-on" },
+	{ "committing", "rescan" },  { "settling", "confirm" },   { NULL, NULL },
+};
 static const struct step check_steps[] = { { "checking", "check" }, { NULL, NULL } };
 static const struct step commit_steps[] = { { "checking", "check" }, { "committing", "remove" }, { NULL, NULL } };
 static const struct step window_steps[] = { { "grace", "window" }, { NULL, NULL } };

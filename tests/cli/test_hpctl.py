@@ -17,7 +17,8 @@ import xml.etree.ElementTree as xml
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from bus import HPCTL, BusCase  # noqa: E402
 
-VERBS = ["list", "status", "eject", "insert", "jobs", "cancel", "monitor"]
+VERBS = ["list", "tree", "status", "eject", "insert", "replace", "hold", "unhold", "locate", "adopt", "release",
+         "jobs", "cancel", "monitor"]
 ROOT = pathlib.Path(os.environ.get("SOURCE_ROOT", pathlib.Path(__file__).parents[2]))
 
 
@@ -86,6 +87,15 @@ class Listing(BusCase):
         for name in ["slot6", "6", "0000:00:06.0", "nvme6n1", "/dev/nvme6n1"]:
             self.assertEqual([slot["slot"] for slot in self.json("list", name)["slots"]], ["slot6"])
 
+    def test_a_tree_shows_each_slot_once_below_its_parent(self):
+        self.fake()
+        lines = self.said("--no-legend", "tree").splitlines()
+        self.assertEqual(len(lines), 16)
+        at = next(i for i, line in enumerate(lines) if line.startswith("slot1 "))
+        self.assertRegex(lines[at + 1], r"^\W+slot1-1 ")
+        self.assertRegex(self.said("--no-legend", "tree", "slot1-1"), r"^slot1-1 .*\n$")
+        self.assertEqual(self.json("tree", "slot1-1"), self.json("list", "slot1-1"))
+
     def test_status_tells_all_about_a_slot(self):
         self.fake("busy")
         out = self.said("status", "slot1", "slot8")
@@ -111,7 +121,7 @@ class Usage(BusCase):
         self.assertLessEqual(len(lines), 24)
         self.assertLessEqual(max(map(len, lines)), 80)
         for verb in VERBS:
-            self.assertTrue(any(line.startswith(f"  {verb} ") for line in lines), verb)
+            self.assertTrue(any(re.match(rf"  (\w+ \| )?{verb}\b", line) for line in lines), verb)
 
     def test_an_unknown_verb_exits_2_and_names_the_verbs(self):
         message = self.refused("ejct", "slot1", code=2)
@@ -122,7 +132,8 @@ class Usage(BusCase):
         for wrong in (["eject"], ["cancel"], ["jobs", "7"], ["--nonsense"], ["-x"], ["--json=yaml", "list"],
                       ["--timeout"], ["--timeout=soon", "eject", "1"], ["--timeout=-1", "eject", "1"],
                       ["--timeout=nan", "eject", "1"], ["--force", "list"], ["--no-block", "monitor"],
-                      ["--timeout=1", "jobs"], ["--force=yes", "eject", "1"]):
+                      ["--timeout=1", "jobs"], ["--force=yes", "eject", "1"], ["--all", "list"], ["--all", "cancel"],
+                      ["locate", "off"], ["hold"], ["replace"], ["--force", "release", "1"]):
             self.assertIn("hpctl --help", self.refused(*wrong, code=2), wrong)
         self.assertIn("number of a job", self.refused("cancel", "slot3", code=2))
 
@@ -132,7 +143,8 @@ class Usage(BusCase):
 
 class NotRunning(BusCase):
     def test_without_a_daemon_each_verb_exits_4_and_says_how_to_start_it(self):
-        for verb in ["list", "status", "eject slot1", "insert slot1", "jobs", "cancel 1", "monitor"]:
+        for verb in VERBS:
+            verb += {"jobs": "", "cancel": " 1"}.get(verb, " slot1")
             self.assertEqual(self.refused(*verb.split(), code=4),
                              "hpctl: hotplugd is not running; start it with: systemctl start hotplugd.\n")
 
@@ -222,6 +234,67 @@ class Results(BusCase):
         self.assertEqual([(result["slot"], result["result"], result["exit_code"]) for result in results],
                          [("slot1", "done", 0), ("slot6", "refused", 5), ("slot2", "nothing", 0)])
         self.assertEqual([bool(result["job"]) for result in results], [True, True, False])
+
+
+    def test_all_are_those_that_have_something_to_eject(self):
+        self.fake()
+        done = self.hpctl("--json", "eject", "--all", "--no-block")
+        results = {result["slot"]: result["exit_code"] for result in json.loads(done.stdout)["results"]}
+        self.assertEqual(results["slot1"], 0)
+        self.assertFalse({"slot2", "slot4"} & set(results))
+
+    def test_all_below_a_slot_leave_out_the_slot_itself(self):
+        self.fake()
+        results = self.json("eject", "--all", "slot1")["results"]
+        self.assertEqual([result["slot"] for result in results], ["slot1-1"])
+
+    def test_all_of_nothing_is_nothing_to_do(self):
+        self.fake("no-slots")
+        self.assertIn("nothing to do", self.said("eject", "--all"))
+        self.assertEqual(self.json("insert", "--all"), {"results": []})
+        self.refused("eject", "--all", "slot99", code=3)
+
+    def test_many_slots_are_asked_for_at_once(self):
+        self.fake()
+        names = ["slot1", "slot9", "slot5", "slot6", "slot2", "slot3", "slot24"]
+        results = self.json("eject", *names, code=1)["results"]
+        self.assertEqual([(result["slot"], result["exit_code"]) for result in results],
+                         list(zip(names, [0, 0, 1, 5, 0, 5, 5])))
+
+    def test_a_card_is_replaced_as_one_job(self):
+        self.fake()
+        self.assertEqual(self.said("replace", "slot1"), "slot1: replaced: nvme4n1 (nvme)\n")
+        self.assertIn("no card to replace", self.said("replace", "slot2"))
+
+    def test_a_held_slot_says_so_until_it_is_not_held(self):
+        self.fake()
+        self.assertIn("slot1: held", self.said("hold", "1"))
+        self.assertTrue(self.json("list", "slot1")["slots"][0]["hold"])
+        self.assertIn("hpctl unhold slot1", self.said("status", "slot1"))
+        self.assertIn("slot1: not held", self.said("unhold", "/dev/nvme0n1"))
+        self.assertFalse(self.json("list", "slot1")["slots"][0]["hold"])
+
+    def test_locate_is_switched_on_and_off(self):
+        self.fake()
+        for words, on in ((["slot1", "slot2"], True), (["slot1", "slot2", "off"], False), (["slot1", "on"], True)):
+            self.said("locate", *words)
+            self.assertEqual(self.json("list", "slot1")["slots"][0]["locate"], on)
+        self.assertFalse(self.json("list", "slot2")["slots"][0]["locate"])
+
+    def test_release_gives_a_slot_to_the_native_driver_and_adopt_takes_it_back(self):
+        self.fake()
+        for verb, backend in (("release", "native"), ("adopt", "shim")):
+            self.said(verb, "slot1")
+            self.assertEqual(self.json("list", "slot1")["slots"][0]["backend"], backend)
+
+    def test_what_is_set_has_a_result_for_each_slot(self):
+        self.fake()
+        results = self.json("hold", "slot1", "slot2")["results"]
+        self.assertEqual([(result["slot"], result["operation"], result["result"]) for result in results],
+                         [("slot1", "hold", "done"), ("slot2", "hold", "done")])
+        self.assertIn("slot99", self.refused("hold", "slot1", "slot99", code=3))
+        self.assertEqual(self.hpctl("hold", "slot22", "slot1").returncode, 6)
+        self.assertFalse(self.json("list", "slot3")["slots"][0]["hold"])
 
 
 class Following(BusCase):

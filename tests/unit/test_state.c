@@ -20,7 +20,7 @@
 
 static struct state_slot slots[] = {
 	{ .name = (char *)"slot3", .shim = true, .shim_id = 7, .generation = 2, .presses = 5, .present = true, .locate = true },
-	{ .name = (char *)"slotPHB 1" },
+	{ .name = (char *)"slotPHB 1", .hold = true, .released = true },
 };
 
 static struct state_job jobs[] = {
@@ -32,13 +32,16 @@ static struct state_job jobs[] = {
 		   .step = STEP_TURN, .cancel_requested = true, .undo = true, .step_deadline = USEC_INFINITY, .error = EIO,
 		   .reason = (char *)"a \"sentence\",\nof two lines\t\xc3\xa9", .requested_by = (char *)"uid 0" },
 	  .slot = (char *)"slotPHB 1" },
+	{ .job = { .id = 43, .operation = OPERATION_REPLACE, .origin = ORIGIN_DBUS, .state = JOB_SETTLING, .step = STEP_CARD,
+		   .inserting = true, .step_deadline = USEC_INFINITY, .requested_by = (char *)"uid 0" },
+	  .slot = (char *)"slotPHB 1" },
 };
 
 static struct state_legacy legacy[] = { { .request = UINT64_MAX, .job_id = 41 } };
 
 static const struct state sample = {
 	.family = 31, .seq = UINT64_MAX - 1, .last_job_id = 42, .worker_pid = 812, .worker_start = 123456,
-	.slots = slots, .jobs = jobs, .legacy = legacy, .n_slots = 2, .n_jobs = 2, .n_legacy = 1,
+	.slots = slots, .jobs = jobs, .legacy = legacy, .n_slots = 2, .n_jobs = 3, .n_legacy = 1,
 };
 
 static char *sample_text(void)
@@ -57,12 +60,17 @@ static void what_was_written_is_read_back(void **state)
 	assert_int_equal(state_parse(&st, text, strlen(text)), 0);
 	assert_int_equal(st.family, 31);
 	assert_true(st.seq == UINT64_MAX - 1);
-	assert_int_equal(st.n_jobs, 2);
+	assert_int_equal(st.n_jobs, 3);
 	assert_int_equal(st.jobs[0].job.step, STEP_REMOVE);
 	assert_true(st.jobs[1].job.step_deadline == USEC_INFINITY);
 	assert_string_equal(st.jobs[1].job.reason, jobs[1].job.reason);
 	assert_null(st.jobs[0].job.reason);
 	assert_int_equal(state_slot_by_name(&st, "slot3")->presses, 5);
+	assert_false(state_slot_by_name(&st, "slot3")->hold);
+	assert_true(state_slot_by_name(&st, "slotPHB 1")->hold);
+	assert_true(state_slot_by_name(&st, "slotPHB 1")->released);
+	assert_int_equal(st.jobs[2].job.step, STEP_CARD);
+	assert_true(st.jobs[2].job.inserting);
 	assert_null(state_slot_by_name(&st, "slot4"));
 	again = state_format(&st);
 	assert_string_equal(again, text);
@@ -131,10 +139,10 @@ static void replace_and_expect(const char *what, const char *with, int expected)
 
 static void another_version_is_told_from_damage(void **state)
 {
-	replace_and_expect("\"version\":1", "\"version\":2", -EPROTO);
-	replace_and_expect("\"version\":1", "\"version\":0", -EPROTO);
-	replace_and_expect("\"version\":1", "\"version\":\"1\"", -EBADMSG);
-	replace_and_expect("\"version\":1,", "", -EBADMSG);
+	replace_and_expect("\"version\":2", "\"version\":1", -EPROTO);
+	replace_and_expect("\"version\":2", "\"version\":0", -EPROTO);
+	replace_and_expect("\"version\":2", "\"version\":\"2\"", -EBADMSG);
+	replace_and_expect("\"version\":2,", "", -EBADMSG);
 }
 
 static void what_cannot_be_makes_the_whole_file_wrong(void **state)
@@ -203,9 +211,9 @@ static void a_write_that_was_cut_off_leaves_the_old_file(void **state)
 	struct state st;
 
 	assert_int_equal(state_write(path, text), 0);
-	put(new, "{\"version\":1,\"fam"); /* killed here */
+	put(new, "{\"version\":2,\"fam"); /* killed here */
 	assert_int_equal(state_read(&st, path), 0);
-	assert_int_equal(st.n_jobs, 2);
+	assert_int_equal(st.n_jobs, 3);
 	state_clear(&st);
 	/* And is in nobody's way. */
 	assert_int_equal(state_write(path, text), 0);

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What people set on a slot, on the bus: hold, locate, and who drives it.
+ *
+ * Responsible for: the methods that start no job, their errors, and who waits for
+ * the shim to take or give a port. What a hold means is the engine's; the interface
+ * is described in dbus/org.hotplugd1.Manager.xml.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "base/names.h"
+#include "control-dbus.h"
+#include "manager-dbus.h"
+#include "polkit.h"
+#include "registry.h"
+
+/* A call that is answered when the shim has done what it asks for. */
+struct port_call {
+	TAILQ_ENTRY(port_call) entry;
+	sd_bus_message *call; /* referenced */
+	uint64_t cookie;
+};
+
+static void port_call_free(struct manager *m, struct port_call *p)
+{
+	TAILQ_REMOVE(&m->port_calls, p, entry);
+	sd_bus_message_unref(p->call);
+	free(p);
+}
+
+static struct port_call *port_call_find(struct manager *m, uint64_t cookie)
+{
+	struct port_call *p;
+
+	TAILQ_FOREACH(p, &m->port_calls, entry)
+		if (p->cookie == cookie)
+			return p;
+	return NULL;
+}
+
+/* Returns 0, -EBUSY (as many wait as there are cookies) or -ENOMEM. */
+static int port_call_new(struct manager *m, sd_bus_message *call, struct port_call **ret)
+{
+	uint64_t cookie = COOKIE_CALL;
+	struct port_call *p;
+
+	while (cookie <= COOKIE_CALL_MAX && port_call_find(m, cookie))
+		cookie++;
+	if (cookie > COOKIE_CALL_MAX)
+		return -EBUSY;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return -ENOMEM;
+	p->call = sd_bus_message_ref(call);
+	p->cookie = cookie;
+	TAILQ_INSERT_TAIL(&m->port_calls, p, entry);
+	*ret = p;
+	return 0;
+}
+
+void control_dbus_op_done(struct manager *m, uint64_t cookie, int error, const char *report)
+{
+	struct port_call *p = port_call_find(m, cookie);
+	int r;
+
+	if (!p)
+		return; /* of a daemon before this one: its caller has been told that it ended */
+	if (error == 0)
+		r = sd_bus_reply_method_return(p->call, NULL);
+	else
+		r = sd_bus_reply_method_errorf(p->call, ERROR_FAILED, "the shim refuses: %s; see the kernel's log",
+					       report[0] != '\0' ? report : strerror(-error));
+	if (r < 0)
+		log_warning("Cannot answer a call on the bus: %s", strerror(-r));
+	port_call_free(m, p);
+	manager_save(m);
+}
+
+void control_dbus_shim_lost(struct manager *m)
+{
+	struct port_call *p;
+
+	while ((p = TAILQ_FIRST(&m->port_calls))) {
+		sd_bus_reply_method_errorf(p->call, ERROR_FAILED, "hpshim was unloaded meanwhile: its slots are with the "
+					   "kernel's own drivers");
+		port_call_free(m, p);
+	}
+}
+
+/* ---- the methods ---- */
+
+static int not_ours(const struct slot *s, const char *what, sd_bus_error *error)
+{
+	return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED,
+				 "cannot %s %s: the kernel's own driver has the slot and acts by itself; adopt it first",
+				 what, s->name);
+}
+
+static int do_hold(struct manager *m, struct slot *s, sd_bus_message *call, const char *who, sd_bus_error *error)
+{
+	bool on = strcmp(sd_bus_message_get_member(call), "Hold") == 0;
+	int r;
+
+	if (on && s->backend != BACKEND_SHIM)
+		return not_ours(s, "hold", error);
+	if (s->hold != on)
+		log_notice("%s: %s by %s", s->name, on ? "held" : "let go", who);
+	s->hold = on;
+	manager_slot_changed(m, s);
+	manager_save(m);
+	r = sd_bus_reply_method_return(call, NULL);
+	manager_run_engine(m); /* what was seen while it was held counts now */
+	return r;
+}
+
+static int do_locate(struct manager *m, struct slot *s, sd_bus_message *call, const char *who, sd_bus_error *error)
+{
+	int on, r = sd_bus_message_read(call, "b", &on);
+
+	if (r < 0)
+		return r;
+	if (s->backend != BACKEND_SHIM)
+		return not_ours(s, "locate", error);
+	r = manager_locate(m, s, on);
+	if (r == -EOPNOTSUPP)
+		return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED,
+					 "cannot locate %s: the slot has no attention indicator", s->name);
+	if (r < 0)
+		return sd_bus_error_setf(error, ERROR_FAILED, "cannot locate %s: %s", s->name, strerror(-r));
+	return sd_bus_reply_method_return(call, NULL);
+}
+
+/* Jobs of all slots below the port would end: whoever wants that cancels them first. */
+static int no_jobs(struct manager *m, const char *port, const char *what, sd_bus_error *error)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry) {
+		const struct job *job = engine_slot_job(m->engine, s->handle);
+
+		if (job && strcmp(s->port, port) == 0)
+			return sd_bus_error_setf(error, ERROR_BUSY,
+						 "cannot %s %s: job %u (%s, %s) is under way; wait for it or cancel it",
+						 what, s->name, job->id, operation_to_string(job->operation),
+						 job_state_to_string(job->state));
+	}
+	return 0;
+}
+
+static int do_drive(struct manager *m, struct slot *s, sd_bus_message *call, const char *who, sd_bus_error *error)
+{
+	bool adopt = strcmp(sd_bus_message_get_member(call), "Adopt") == 0;
+	const char *what = adopt ? "adopt" : "release";
+	struct port_call *p;
+	int r;
+
+	if (adopt == (s->backend == BACKEND_SHIM))
+		return sd_bus_reply_method_return(call, NULL); /* it is so */
+	if (m->shim_state != SHIM_ACTIVE)
+		return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED, "cannot %s %s: %s", what, s->name,
+					 m->shim_state == SHIM_BUSY ? "another program controls hpshim; end it first" :
+					 "hpshim is not loaded; load it with 'modprobe hpshim'");
+	if (s->port[0] == '\0')
+		return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED,
+					 "cannot %s %s: its port is not known, so the firmware may have it", what, s->name);
+	r = no_jobs(m, s->port, what, error);
+	if (r < 0)
+		return r;
+	r = port_call_new(m, call, &p);
+	if (r == -EBUSY)
+		return sd_bus_error_setf(error, ERROR_BUSY, "cannot %s %s: too many wait for the shim; try again", what, s->name);
+	if (r < 0)
+		return r;
+	log_notice("%s: %s asks to %s port %s", s->name, who, what, s->port);
+	r = adopt ? registry_adopt(m, s->port, p->cookie) : registry_release(m, s->port, p->cookie);
+	if (r < 0) {
+		port_call_free(m, p);
+		return sd_bus_error_setf(error, ERROR_FAILED, "cannot ask the shim to %s %s: %s", what, s->name, strerror(-r));
+	}
+	return 1;
+}
+
+static const struct control {
+	const char *member, *action;
+	int (*run)(struct manager *m, struct slot *s, sd_bus_message *call, const char *who, sd_bus_error *error);
+} controls[] = {
+	{ "Hold", POLKIT_HOLD, do_hold },	 { "Unhold", POLKIT_HOLD, do_hold },
+	{ "Locate", POLKIT_LOCATE, do_locate },	 { "Adopt", POLKIT_ADOPT, do_drive },
+	{ "Release", POLKIT_RELEASE, do_drive },
+};
+
+/* Which of them is called: only these lead here. */
+static const struct control *control_of(sd_bus_message *call)
+{
+	const struct control *c = controls;
+
+	while (strcmp(c->member, sd_bus_message_get_member(call)) != 0)
+		c++;
+	return c;
+}
+
+static int do_control(sd_bus_message *call, void *userdata, sd_bus_error *error)
+{
+	_cleanup_free_ char *who = NULL;
+	struct manager *m = userdata;
+	struct slot *s;
+	int r;
+
+	/* Read again: while polkit was asked the slot may have gone. */
+	r = sd_bus_message_rewind(call, 1);
+	if (r >= 0)
+		r = manager_dbus_call_slot(m, call, &s, error);
+	if (r >= 0)
+		r = polkit_requester(call, &who);
+	return r < 0 ? r : control_of(call)->run(m, s, call, who, error);
+}
+
+int control_dbus_call(struct manager *m, sd_bus_message *call, sd_bus_error *error)
+{
+	struct slot *s;
+	int r;
+
+	/* Wrong input is told before anybody is asked for a password. */
+	r = manager_dbus_call_slot(m, call, &s, error);
+	return r < 0 ? r : polkit_check(call, control_of(call)->action, do_control, m, error);
+}
