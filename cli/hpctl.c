@@ -30,24 +30,26 @@ static const char help[] =
 	"  adopt | release SLOT...  take from the kernel's own driver | give back to it\n"
 	"  jobs | cancel JOB...     the jobs under way | cancel what still can be\n"
 	"  monitor [SLOT...]        print events and changes as they come; Ctrl-C ends\n"
+	"  history [SLOT...]        what was done to slots, for whom, from the journal\n"
 	"\n"
 	"SLOT is slot3, 3, 0000:02:00.0, /dev/nvme0n1, nvme0, eth0 or a path in /sys.\n"
 	"\n"
 	"  --all                  eject, insert: all slots, or all below the SLOTs\n"
 	"  --force                eject, insert, replace: override what may be overridden\n"
 	"  --no-block, --timeout=SEC   do not wait for the end | no longer (exit 7)\n"
+	"  --since=TIME, --lines=N|all, --directory=DIR   history: which of it\n"
 	"  --json[=short|pretty], --no-legend   JSON; of monitor: an object a line\n"
 	"  --no-ask-password, --help, --version\n"
 	"\n"
-	"Exit: 0 ok or nothing to do, 1 failed (or no such job), 2 usage, 3 no such slot\n"
-	"or device, 4 hotplugd not running, 5 refused, 6 not authorised, 7 still pending,\n"
-	"8 cancelled\n";
+	"Exit: 0 ok, 1 failed, 2 usage, 3 no such slot or device, 4 hotplugd not running,\n"
+	"5 refused, 6 not authorised, 7 still pending, 8 cancelled. More: man hpctl\n";
 
 enum {
 	TAKES_FORCE = 1,
 	TAKES_NO_BLOCK = 2,
 	TAKES_TIMEOUT = 4,
 	TAKES_ALL = 8,
+	TAKES_RANGE = 16,
 	FOLLOWS = TAKES_FORCE | TAKES_NO_BLOCK | TAKES_TIMEOUT,
 };
 
@@ -75,6 +77,7 @@ static const struct verb verbs[] = {
 	{ "jobs", 0, 0, "", 0, cmd_jobs },
 	{ "cancel", 1, -1, "JOB", TAKES_NO_BLOCK | TAKES_TIMEOUT, cmd_cancel },
 	{ "monitor", 0, -1, "SLOT", TAKES_TIMEOUT, cmd_monitor },
+	{ "history", 0, -1, "SLOT", TAKES_RANGE, cmd_history },
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -85,6 +88,7 @@ enum {
 	OPTION_FORCE,
 	OPTION_NO_BLOCK,
 	OPTION_TIMEOUT,
+	OPTION_SINCE,
 	OPTION_NO_ASK_PASSWORD,
 	OPTION_HELP,
 	OPTION_VERSION,
@@ -97,6 +101,9 @@ static const struct option long_options[] = {
 	{ "force", no_argument, NULL, OPTION_FORCE },
 	{ "no-block", no_argument, NULL, OPTION_NO_BLOCK },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
+	{ "since", required_argument, NULL, OPTION_SINCE },
+	{ "lines", required_argument, NULL, 'n' },
+	{ "directory", required_argument, NULL, 'D' },
 	{ "no-ask-password", no_argument, NULL, OPTION_NO_ASK_PASSWORD },
 	{ "help", no_argument, NULL, OPTION_HELP },
 	{ "version", no_argument, NULL, OPTION_VERSION },
@@ -171,6 +178,8 @@ static int check_options(const struct verb *verb, const struct options *o)
 		return usage_error("--no-block means nothing to '%s'", verb->name);
 	if (o->timeout != USEC_INFINITY && !(verb->takes & TAKES_TIMEOUT))
 		return usage_error("--timeout means nothing to '%s'", verb->name);
+	if ((o->since || o->lines || o->directory) && !(verb->takes & TAKES_RANGE))
+		return usage_error("--since, --lines and --directory mean nothing to '%s'", verb->name);
 	return EXIT_CODE_OK;
 }
 
@@ -203,7 +212,7 @@ int main(int argc, char **argv)
 
 	/* getopt's own messages do not say where to look; ours do. */
 	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", long_options, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, ":hn:D:", long_options, NULL)) != -1) {
 		switch (c) {
 		case OPTION_JSON:
 			if (!parse_json(optarg, &o.json))
@@ -224,6 +233,15 @@ int main(int argc, char **argv)
 		case OPTION_TIMEOUT:
 			if (!parse_timeout(optarg, &o.timeout))
 				return usage_error("--timeout is a number of seconds, not '%s'", optarg);
+			break;
+		case OPTION_SINCE:
+			o.since = optarg;
+			break;
+		case 'n':
+			o.lines = optarg;
+			break;
+		case 'D':
+			o.directory = optarg;
 			break;
 		case OPTION_NO_ASK_PASSWORD:
 			o.ask_password = false;

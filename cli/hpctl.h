@@ -27,6 +27,8 @@ struct options {
 	bool all;
 	bool block;        /* wait for the end of the job */
 	bool ask_password; /* polkit may ask */
+	/* of history: as given, NULL for none */
+	const char *since, *lines, *directory;
 	uint64_t timeout;  /* microseconds, USEC_INFINITY: wait as long as it takes */
 };
 
@@ -44,5 +46,6 @@ int cmd_release(const struct options *o, char **names);
 int cmd_jobs(const struct options *o, char **names);
 int cmd_cancel(const struct options *o, char **ids);
 int cmd_monitor(const struct options *o, char **names);
+int cmd_history(const struct options *o, char **names);
 
 #endif

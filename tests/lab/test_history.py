@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""hpctl history: what was done, by whom, from the journal of a real machine."""
+
+import json
+
+from lab.hotplug import DONE, WINDOW, ejected, plug
+
+
+def history(g, arguments=""):
+    return json.loads(g.out(f"hpctl --json history {arguments}"))["history"]
+
+
+def jobs(g, arguments=""):
+    """Slot, operation, origin, result, who of each job."""
+    return [(e["slot"], e["operation"], e["origin"], e["result"], e["requested_by"])
+            for e in history(g, arguments) if e["type"] == "job"]
+
+
+def test_history_tells_of_ejects_and_inserts_and_outlives_the_daemon(guest):
+    g = guest("flat", fresh=True)
+    plug(g, "nvme", 3)
+    card = g.press(3)
+    ejected(g, card, 3, WINDOW + DONE)
+    plug(g, "nvme", 4)
+    g.run("hpctl eject /dev/nvme0n1")
+    ejected(g, "nvme4", 4)
+
+    done = [("slot3", "insert", "surprise", "done", "surprise"), ("slot3", "eject", "button", "done", "button"),
+            ("slot4", "insert", "surprise", "done", "surprise"), ("slot4", "eject", "dbus", "done", "uid 0")]
+    assert jobs(g) == done
+    presses = [e for e in history(g, "slot3") if e["type"] == "press"]  # QEMU presses for a new card, too
+    assert (presses[-1]["verdict"], presses[-1]["devices"]) == ("started", ["nvme0n1"])
+    assert jobs(g, "slot4") == done[2:] and jobs(g, "-n 1 4") == done[3:]
+    # An insert may end before its disk has a name.
+    assert [job for job in jobs(g, "nvme0n1") if job[1] == "eject"] == [done[1], done[3]]
+    last = history(g, "-n 1")[0]
+    assert last["devices"] == ["nvme0n1"] and last["drivers"] == ["nvme"] and last["duration_sec"] > 0.5
+    assert last["began"] < last["time"]
+    table = g.out("hpctl history slot4").splitlines()
+    assert table[0].split() == ["TIME", "SLOT", "WHAT", "ORIGIN", "RESULT", "TOOK", "BY", "DETAILS"]
+    assert table[-1].split()[2:6] == ["slot4", "eject", "dbus", "done"] and table[-1].split()[-1] == "nvme0n1"
+
+    # A forger may write what he likes to the journal.
+    g.run("logger --journald", stdin="MESSAGE_ID=d29a9184e2fe4e81a68411af61b7a34e\nMESSAGE=x\nHOTPLUGD_SLOT=slot4\n"
+          "HOTPLUGD_OPERATION=eject\nHOTPLUGD_RESULT=done\n")
+    g.run("systemctl restart hotplugd && hpctl list")
+    assert jobs(g) == done
+    g.run("systemctl stop hotplugd")
+    assert jobs(g, "slot3") == done[:2] and jobs(g, "--since=-1h") == done and jobs(g, "--since=now") == []
+    assert g.run("hpctl history slot99", check=False).rc == 3
+    g.run("hpctl history slot5")
+
+    refused = g.run("hpctl history", user="user", check=False)
+    assert refused.rc == 6 and "systemd-journal" in refused.err
+    g.run("systemctl start hotplugd")
