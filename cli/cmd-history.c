@@ -111,39 +111,6 @@ static enum exit_code print_table(const struct options *o, const struct journal 
 
 /* ---- for programs ---- */
 
-static void add_string(struct json_object *object, const char *key, const char *value)
-{
-	if (*value)
-		json_add_string(object, key, value);
-	else
-		json_add(object, key, NULL);
-}
-
-/* As monitor's: UTC, with microseconds. */
-static void add_time(struct json_object *object, const char *key, uint64_t usec)
-{
-	time_t seconds = (time_t)(usec / USEC_PER_SEC);
-	_cleanup_free_ char *text = NULL;
-	struct tm utc;
-	char date[32];
-
-	if (usec == USEC_INFINITY) {
-		json_add(object, key, NULL);
-		return;
-	}
-	gmtime_r(&seconds, &utc);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
-	text = xasprintf("%s.%06" PRIu64 "Z", date, usec % USEC_PER_SEC);
-	json_add_string(object, key, text);
-}
-
-static void add_seconds(struct json_object *object, const char *key, uint64_t usec)
-{
-	_cleanup_free_ char *text = xasprintf("%.3f", (double)usec / (double)USEC_PER_SEC);
-
-	json_add(object, key, json_object_new_double_s((double)usec / (double)USEC_PER_SEC, text));
-}
-
 static void add_words(struct json_object *object, const char *key, const char *text)
 {
 	_cleanup_free_ char *copy = xstrdup(text);
@@ -159,27 +126,27 @@ static struct json_object *json_entry(const struct entry *e)
 {
 	struct json_object *object = json_new_object();
 
-	add_time(object, "time", e->time);
+	json_add_time(object, "time", e->time);
 	json_add_string(object, "type", entry_type_to_string(e->type));
-	add_string(object, "slot", e->slot);
-	add_string(object, "address", e->address);
+	json_add_string_or_null(object, "slot", e->slot);
+	json_add_string_or_null(object, "address", e->address);
 	json_add(object, "job", *e->job ? json_object_new_int64(strtoll(e->job, NULL, 10)) : NULL);
-	add_string(object, "operation", e->operation);
-	add_string(object, "origin", origin(e));
-	add_string(object, "requested_by", e->requested_by);
-	add_time(object, "began", e->began);
+	json_add_string_or_null(object, "operation", e->operation);
+	json_add_string_or_null(object, "origin", origin(e));
+	json_add_string_or_null(object, "requested_by", e->requested_by);
+	json_add_time(object, "began", e->began);
 	if (e->duration == USEC_INFINITY)
 		json_add(object, "duration_sec", NULL);
 	else
-		add_seconds(object, "duration_sec", e->duration);
-	add_string(object, "result", e->result);
-	add_string(object, "verdict", e->verdict);
-	add_string(object, "reason", e->reason);
-	add_string(object, "step", e->step);
-	add_string(object, "stack", e->stack);
+		json_add_seconds(object, "duration_sec", e->duration);
+	json_add_string_or_null(object, "result", e->result);
+	json_add_string_or_null(object, "verdict", e->verdict);
+	json_add_string_or_null(object, "reason", e->reason);
+	json_add_string_or_null(object, "step", e->step);
+	json_add_string_or_null(object, "stack", e->stack);
 	add_words(object, "devices", e->devices);
 	add_words(object, "drivers", e->drivers);
-	add_string(object, "boot_id", e->boot);
+	json_add_string_or_null(object, "boot_id", e->boot);
 	return object;
 }
 

@@ -44,16 +44,10 @@ static bool is_wanted(const struct monitor *mon, const char *slot)
 static struct json_object *begin(const char *type)
 {
 	struct json_object *object = json_new_object();
-	_cleanup_free_ char *text = NULL;
 	struct timespec now;
-	struct tm utc;
-	char date[32];
 
 	clock_gettime(CLOCK_REALTIME, &now);
-	gmtime_r(&now.tv_sec, &utc);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
-	text = xasprintf("%s.%06ldZ", date, now.tv_nsec / 1000);
-	json_add_string(object, "time", text);
+	json_add_time(object, "time", (uint64_t)now.tv_sec * USEC_PER_SEC + (uint64_t)now.tv_nsec / 1000);
 	json_add_string(object, "type", type);
 	return object;
 }

@@ -5,7 +5,9 @@
  * Responsible for: the keys of the contract, made with json-c. Where the bus
  * says "" for what is not there, JSON says null.
  */
+#include <inttypes.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "error.h"
 #include "format-json.h"
@@ -46,7 +48,7 @@ void json_add_string(struct json_object *object, const char *key, const char *va
 	json_add(object, key, checked(json_object_new_string(value)));
 }
 
-static void add_string_or_null(struct json_object *object, const char *key, const char *value)
+void json_add_string_or_null(struct json_object *object, const char *key, const char *value)
 {
 	json_add(object, key, *value ? checked(json_object_new_string(value)) : NULL);
 }
@@ -61,12 +63,28 @@ static void add_uint(struct json_object *object, const char *key, uint64_t value
 	json_add(object, key, checked(json_object_new_uint64(value)));
 }
 
-/* Seconds with three digits: more would be noise. */
-static void add_seconds(struct json_object *object, const char *key, uint64_t usec)
+void json_add_seconds(struct json_object *object, const char *key, uint64_t usec)
 {
 	_cleanup_free_ char *text = xasprintf("%.3f", (double)usec / (double)USEC_PER_SEC);
 
 	json_add(object, key, checked(json_object_new_double_s((double)usec / (double)USEC_PER_SEC, text)));
+}
+
+void json_add_time(struct json_object *object, const char *key, uint64_t usec)
+{
+	time_t seconds = (time_t)(usec / USEC_PER_SEC);
+	_cleanup_free_ char *text = NULL;
+	struct tm utc;
+	char date[32];
+
+	if (usec == USEC_INFINITY) {
+		json_add(object, key, NULL);
+		return;
+	}
+	gmtime_r(&seconds, &utc);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &utc);
+	text = xasprintf("%s.%06" PRIu64 "Z", date, usec % USEC_PER_SEC);
+	json_add_string(object, key, text);
 }
 
 enum exit_code json_print(struct json_object *object, enum json_mode mode)
@@ -89,7 +107,7 @@ static struct json_object *json_device(const struct device *d)
 
 	json_add_string(object, "address", d->address);
 	json_add_string(object, "name", d->name);
-	add_string_or_null(object, "driver", d->driver);
+	json_add_string_or_null(object, "driver", d->driver);
 	for (char **node = d->nodes; *node; node++)
 		json_append(nodes, checked(json_object_new_string(*node)));
 	json_add(object, "nodes", nodes);
@@ -125,10 +143,10 @@ static struct json_object *json_policy(const struct slot *s)
 {
 	struct json_object *object = json_new_object();
 
-	add_string_or_null(object, "button", s->button_policy);
-	add_string_or_null(object, "insert", s->insert_policy);
+	json_add_string_or_null(object, "button", s->button_policy);
+	json_add_string_or_null(object, "insert", s->insert_policy);
 	add_bool(object, "protected", s->protect);
-	add_seconds(object, "grace_sec", s->grace_usec);
+	json_add_seconds(object, "grace_sec", s->grace_usec);
 	return object;
 }
 
@@ -136,8 +154,8 @@ static struct json_object *json_indicators(const struct slot *s)
 {
 	struct json_object *object = json_new_object();
 
-	add_string_or_null(object, "power", s->power_indicator);
-	add_string_or_null(object, "attention", s->attention_indicator);
+	json_add_string_or_null(object, "power", s->power_indicator);
+	json_add_string_or_null(object, "attention", s->attention_indicator);
 	return object;
 }
 
@@ -147,21 +165,21 @@ struct json_object *json_slot(const struct model *m, const struct slot *s)
 
 	json_add_string(object, "slot", s->name);
 	json_add_string(object, "address", s->address);
-	add_string_or_null(object, "port", s->port);
-	add_string_or_null(object, "label", s->label);
+	json_add_string_or_null(object, "port", s->port);
+	json_add_string_or_null(object, "label", s->label);
 	json_add_string(object, "backend", s->backend);
 	json_add_string(object, "kind", s->kind);
 	json_add_string(object, "state", s->state);
 	add_bool(object, "power", s->power);
 	add_bool(object, "present", s->present);
-	add_string_or_null(object, "latch", s->latch);
+	json_add_string_or_null(object, "latch", s->latch);
 	if (*s->link)
 		add_bool(object, "link", streq(s->link, "up"));
 	else
 		json_add(object, "link", NULL);
 	add_bool(object, "locate", s->locate);
 	add_bool(object, "hold", s->hold);
-	add_string_or_null(object, "parent", s->parent);
+	json_add_string_or_null(object, "parent", s->parent);
 	json_add(object, "indicators", json_indicators(s));
 	json_add(object, "policy", json_policy(s));
 	json_add(object, "devices", json_devices(s));
@@ -191,14 +209,14 @@ struct json_object *json_job(const struct job *j)
 	json_add_string(object, "state", j->state);
 	json_add_string(object, "step", j->step);
 	add_bool(object, "stalled", j->stalled);
-	add_string_or_null(object, "stack", j->stack);
+	json_add_string_or_null(object, "stack", j->stack);
 	json_add_string(object, "requested_by", j->requested_by);
-	add_seconds(object, "age_sec", now > j->state_since_usec ? now - j->state_since_usec : 0);
+	json_add_seconds(object, "age_sec", now > j->state_since_usec ? now - j->state_since_usec : 0);
 	if (j->deadline_usec == USEC_INFINITY)
 		json_add(object, "due_in_sec", NULL);
 	else
-		add_seconds(object, "due_in_sec", j->deadline_usec > now ? j->deadline_usec - now : 0);
-	add_string_or_null(object, "reason", j->reason);
+		json_add_seconds(object, "due_in_sec", j->deadline_usec > now ? j->deadline_usec - now : 0);
+	json_add_string_or_null(object, "reason", j->reason);
 	return object;
 }
 

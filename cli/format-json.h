@@ -19,6 +19,12 @@ enum exit_code json_print(struct json_object *object, enum json_mode mode);
 /* json_object_object_add() and friends, but memory that is short ends the program. */
 void json_add(struct json_object *object, const char *key, struct json_object *value);
 void json_add_string(struct json_object *object, const char *key, const char *value);
+/* "" is null. */
+void json_add_string_or_null(struct json_object *object, const char *key, const char *value);
+/* Seconds with three digits: more would be noise. */
+void json_add_seconds(struct json_object *object, const char *key, uint64_t usec);
+/* A point of time: UTC, with microseconds; USEC_INFINITY is null. */
+void json_add_time(struct json_object *object, const char *key, uint64_t usec);
 struct json_object *json_new_object(void);
 struct json_object *json_new_array(void);
 void json_append(struct json_object *array, struct json_object *value);
