@@ -518,24 +518,6 @@ class Files(BusCase):
             documented = xml.parse(ROOT / "daemon/dbus" / f"{name}.xml").find(find)
             self.assertEqual(self.shape(self.introspect(path).find(find)), self.shape(documented), name)
 
-    def test_the_completions_know_each_verb(self):
-        for name in ["hpctl", "_hpctl"]:
-            text = (ROOT / "cli/completion" / name).read_text()
-            for verb in VERBS:
-                self.assertRegex(text, rf"\b{verb}\b")
-
-    def test_bash_completes_verbs_slots_devices_and_jobs(self):
-        self.fake("busy")
-        script = f"""
-            PATH={pathlib.Path(HPCTL).parent}:$PATH
-            compopt() {{ :; }}
-            . {ROOT}/cli/completion/hpctl
-            try() {{ COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _hpctl; echo "${{COMPREPLY[*]}}"; }}
-            try hpctl e; try hpctl eject slot2; try hpctl eject nvme0; try hpctl cancel ''; try hpctl --json = p
-        """
-        out = subprocess.run(["bash", "-c", script], env=self.env, capture_output=True, text=True, check=True).stdout
-        self.assertEqual(out.splitlines(), ["eject", "slot2 slot20 slot21 slot22 slot23 slot24", "nvme0n1", "1", "pretty"])
-
 
 if __name__ == "__main__":
     unittest.main()
