@@ -161,8 +161,6 @@ static void print_shim(const char *shim, const struct counts *n, size_t n_slots)
 	else if (streq(shim, "busy"))
 		line("Shim", "busy: another program controls hpshim, so its slots are out of reach here.\n"
 			     "%*s  End that program, then: systemctl restart hotplugd", KEY_WIDTH, "");
-	else if (streq(shim, "lost"))
-		line("Shim", "lost: hpshim was unloaded, or dropped hotplugd. See: journalctl -u hotplugd");
 	else
 		line("Shim", "%s", or_unknown(shim));
 }

@@ -197,7 +197,8 @@ static struct entry *find_end(const struct reading *r, const struct entry *begin
 	return NULL;
 }
 
-/* What was ejected is told by the begin only. */
+/* What was ejected is told by the begin only; what was replaced, too, but there is
+ * something else in the slot now. */
 static void join(struct reading *r, struct entry *end, const struct entry *begin)
 {
 	bool was_wanted = is_wanted(r->q, end);
@@ -205,6 +206,8 @@ static void join(struct reading *r, struct entry *end, const struct entry *begin
 	end->began = begin->time;
 	if (!*end->devices)
 		xreplace(&end->devices, begin->devices);
+	else if (streq(end->operation, "replace") && *begin->devices && !streq(begin->devices, end->devices))
+		xappend(&end->devices, " %s", begin->devices);
 	if (!*end->drivers)
 		xreplace(&end->drivers, begin->drivers);
 	r->n_open--;

@@ -160,6 +160,13 @@ class History(BusCase):
             self.assertEqual([(e["slot"], e["devices"], e["began"][-9:-8]) for e in self.history(*arguments)],
                              [("slot3", ["nvme0n1"], "0"), ("slot4", ["nvme1n1"], "1")])
 
+    def test_a_replace_tells_of_the_new_card_and_the_old_one(self):
+        about = {"slot": "slot3", "job": 1, "operation": "replace"}
+        self.write(entry(0, "JOB_BEGUN", **about, devices="nvme0n1")
+                   + entry(60, "JOB_DONE", **about, devices="nvme1n1", result="done"))
+        for name in ["nvme0n1", "nvme1n1"]:
+            self.assertEqual([e["devices"] for e in self.history(name)], [["nvme1n1", "nvme0n1"]])
+
     def test_a_job_of_another_boot_with_the_same_number_is_another_one(self):
         self.write(entry(0, "JOB_BEGUN", slot="slot3", job=1, operation="eject", devices="nvme0n1")
                    + entry(60, "JOB_DONE", 1, slot="slot3", job=1, operation="eject", result="done"))

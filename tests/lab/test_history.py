@@ -18,7 +18,8 @@ def jobs(g, arguments=""):
 
 def test_history_tells_of_ejects_and_inserts_and_outlives_the_daemon(guest):
     g = guest("flat", fresh=True)
-    plug(g, "nvme", 3)
+    function = plug(g, "nvme", 3)["devices"][0]["address"]
+    assert [job[:2] for job in jobs(g, function)] == [("slot3", "insert")]
     card = g.press(3)
     ejected(g, card, 3, WINDOW + DONE)
     plug(g, "nvme", 4)
