@@ -19,6 +19,7 @@ import pytest
 
 from lab import build, kernel, paths
 from lab.guest import Guest
+from lab.repeat import pytest_runtest_protocol  # noqa: F401, a hook of this plugin
 
 AT_ONCE = 4     # shared guests kept alive by one pytest process
 

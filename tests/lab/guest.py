@@ -10,6 +10,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -29,7 +30,19 @@ COMMAND_LINE = """
 """.split()
 STOCK = ["systemd.mask=hotplugd.service", "module_blacklist=hpshim"]
 
+# what ends QEMU when QEMU is at fault; SIGKILL is how the lab ends it
+CRASHES = {signal.SIGSEGV, signal.SIGABRT, signal.SIGBUS, signal.SIGILL, signal.SIGFPE}
+
 counter = itertools.count(1)
+emulators = []      # every QEMU started here, until it has ended
+
+
+def crashes():
+    """Names of the signals by which QEMU crashed since this was last asked."""
+    ended = [process for process in emulators if process.poll() is not None]
+    emulators[:] = [process for process in emulators if process not in ended]
+    return [signal.Signals(-process.returncode).name for process in ended
+            if -process.returncode in CRASHES]
 
 
 class Guest:
@@ -128,6 +141,7 @@ class Guest:
             self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", "--"] + command,
                                             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                             stderr=log)
+        emulators.append(self.process)
 
     def ready(self, deadline=BOOT_DEADLINE):
         """Wait until systemd has started everything."""

@@ -1,9 +1,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The lab itself, on a stock system: what the other tests rely on is so."""
 
+import os
+import subprocess
+import sys
+import textwrap
+import xml.etree.ElementTree as ElementTree
+
 import pytest
 
-from lab import console, device, results, topology
+from lab import console, device, paths, results, topology
 from lab.channel import CommandFailed, GuestTimeout
 from lab.guest import QmpError
 
@@ -111,3 +117,38 @@ def test_a_section_of_the_results_is_replaced_and_the_others_stay(tmp_path):
     results.put("Second", "measure two", "new", file=file)
     again, _, rest = file.read_text().partition("## Second")
     assert again == first and "new" in rest and "old" not in rest
+
+
+def test_only_a_test_whose_emulator_crashed_is_run_once_more(tmp_path):
+    (tmp_path / "test_inner.py").write_text(textwrap.dedent(f"""
+        import os, pathlib, signal
+        runs = pathlib.Path({str(tmp_path)!r})
+        def run(name):
+            with open(runs / name, "a") as file:
+                file.write(".")
+            return len((runs / name).read_text())
+        def test_crash(guest):
+            g = guest("flat", stock="bare")
+            if run("crash") == 1:
+                os.kill(g.process.pid, signal.SIGSEGV)
+            assert g.out("echo it") == "it"
+        def test_crash_again(guest):
+            run("again")
+            g = guest("flat", stock="bare")
+            os.kill(g.process.pid, signal.SIGABRT)
+            g.out("true")
+        def test_fault_of_its_own():
+            run("own")
+            assert False
+    """))
+    done = subprocess.run([sys.executable, "-m", "pytest", "-p", "lab.fixtures", "-p", "no:cacheprovider",
+                           "--junitxml=out/inner.xml", "test_inner.py"], cwd=tmp_path,
+                          env={**os.environ, "PYTHONPATH": str(paths.SOURCE / "tests"),
+                               "HOTPLUGD_BUILD": str(paths.BUILD)},
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900)
+    assert "1 passed" in done.stdout and "fault_of_its_own" in done.stdout, done.stdout
+    runs = {name: len((tmp_path / name).read_text()) for name in ("crash", "again", "own")}
+    assert runs == {"crash": 2, "again": 2, "own": 1}
+    totals = subprocess.run([paths.SOURCE / "tests/totals", tmp_path / "out"],
+                            stdout=subprocess.PIPE, text=True).stdout
+    assert "had crashed: inner: test_crash (SIGSEGV)" in totals, totals
