@@ -73,9 +73,22 @@ struct hps_request {
 	int error;
 };
 
+/*
+ * The device number of a slot that is all of a bus. Native drivers say 0, newer ones
+ * PCI_SLOT_ALL_DEVICES, which a kernel may know without its native driver using it.
+ * Two slots are the same only by the same number, so the native driver's counts.
+ */
+static u16 hps_legacy_all = PCI_SLOT_ALL_DEVICES;
+
 static LIST_HEAD(hps_requests);
 static DEFINE_SPINLOCK(hps_requests_lock);	/* the list, its requests, the counter */
 static u64 hps_last_request;
+
+/* The native driver of a port has registered its slot under @number. */
+void hps_legacy_number_all(u16 number)
+{
+	WRITE_ONCE(hps_legacy_all, number);
+}
 
 /* Slot behind a place, with a reference, or NULL. */
 static struct hps_slot *hps_legacy_slot(struct hotplug_slot *hotplug)
@@ -354,12 +367,12 @@ static struct hps_legacy *hps_legacy_place(struct pci_dev *port, u8 device)
 /* Registers a place with the core, which may take another name if @name is used. */
 static int hps_legacy_register(struct hps_legacy *legacy, struct pci_bus *bus, const char *name)
 {
-	int error;
+	int number = legacy->device, error;
 
+	if (number == HPS_DEVICE_ALL)
+		number = READ_ONCE(hps_legacy_all);
 	legacy->hotplug.ops = &legacy->ops;
-	error = pci_hp_initialize(&legacy->hotplug, bus,
-				  legacy->device == HPS_DEVICE_ALL ? PCI_SLOT_ALL_DEVICES :
-								     legacy->device, name);
+	error = pci_hp_initialize(&legacy->hotplug, bus, number, name);
 	if (!error)
 		return 0;
 	mutex_lock(&hps_legacy_mutex);

@@ -7,14 +7,13 @@
  * and for the native driver's threads, so nothing that runs under the rescan
  * lock or a device_lock may wait for this work.
  */
-#include <linux/bitfield.h>
 #include <linux/delay.h>
 #include <linux/netlink.h>
 #include <linux/slab.h>
 #include "compat.h"
 #include "event.h"
 #include "port.h"
-#include "shpc.h"
+#include "service.h"
 #include "slot.h"
 
 /* A slot needs this long after it was switched off (PCIe r6.0, sec 6.7.1.8). */
@@ -249,36 +248,31 @@ static int hps_port_native(struct hps_port *port, struct device *dev)
 	return rc;
 }
 
-static void hps_port_hold_slot(struct hps_port *port, struct pci_bus *bus, int device, int number)
-{
-	struct pci_slot *slot;
-	char name[12];
-
-	snprintf(name, sizeof(name), "%d", number);
-	slot = pci_create_slot(bus, device, name, NULL);
-	port->held[device == PCI_SLOT_ALL_DEVICES ? 0 : device] = IS_ERR(slot) ? NULL : slot;
-}
-
-/* Keeps the slot objects of the native driver, and their names with them. */
+/*
+ * Keeps the slot objects of the native driver, and their names with them. They are
+ * looked for, because pci_create_slot() finds one only by the very number that the
+ * native driver gave it, and makes one that nobody has.
+ */
 static void hps_port_hold_slots(struct hps_port *port, struct device *dev)
 {
 	struct pci_bus *bus = hps_port_bus(port->pdev);
-	u32 config;
-	int i;
+	struct kobject *kobj;
 
 	if (!bus)
 		return;
-	if (hps_port_is_shpc(port, dev)) {
-		config = hps_shpc_slot_config(port->pdev);
-		for (i = 0; i < FIELD_GET(SHPC_CONFIG_SLOTS, config); i++)
-			hps_port_hold_slot(port, bus, FIELD_GET(SHPC_CONFIG_FIRST, config) + i,
-					   hps_shpc_slot_number(config, i));
-	} else {
-		pcie_capability_read_dword(port->pdev, PCI_EXP_SLTCAP, &config);
-		hps_port_hold_slot(port, bus, PCI_SLOT_ALL_DEVICES,
-				   FIELD_GET(PCI_EXP_SLTCAP_PSN, config));
+	spin_lock(&pci_slots_kset->list_lock);
+	list_for_each_entry(kobj, &pci_slots_kset->list, entry) {
+		struct pci_slot *slot = container_of(kobj, struct pci_slot, kobj);
+		u16 device = slot->number == PCI_SLOT_ALL_DEVICES ? 0 : slot->number;
+
+		if (slot->bus == bus && READ_ONCE(slot->hotplug) && device < HPS_PORT_DEVICES &&
+		    !port->held[device] && kobject_get_unless_zero(kobj))
+			port->held[device] = slot;
 	}
+	spin_unlock(&pci_slots_kset->list_lock);
 	put_device(&bus->dev);
+	if (!hps_port_is_shpc(port, dev) && port->held[0])
+		hps_legacy_number_all(port->held[0]->number);
 }
 
 static void hps_port_let_slots_go(struct hps_port *port)
@@ -324,7 +318,8 @@ static int hps_port_adopt(struct hps_port *port)
 		if (error)
 			goto put;
 	}
-	hps_port_hold_slots(port, dev);
+	if (native)
+		hps_port_hold_slots(port, dev);
 	hps_port_set(port, true, native);
 	if (!hps_port_is_shpc(port, dev))
 		hps_pcie_quiet_native(dev);

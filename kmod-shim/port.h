@@ -41,8 +41,6 @@ void hps_pcie_quiet_native(struct device *service);
 int hps_shpc_register(void);
 void hps_shpc_unregister(void);
 bool hps_shpc_capable(struct pci_dev *pdev);
-u32 hps_shpc_slot_config(struct pci_dev *bridge);
-int hps_shpc_slot_number(u32 config, int index);
 int hps_shpc_attach(struct pci_dev *bridge);
 bool hps_shpc_owns(struct pci_dev *bridge);
 void hps_shpc_unreserve(struct pci_dev *bridge);

@@ -46,6 +46,7 @@ struct pcie_port_service_driver {
 };
 
 /* Exported, but declared only in drivers/pci/pci.h. */
+extern struct kset *pci_slots_kset;
 int pci_hp_add_bridge(struct pci_dev *dev);
 
 /* Does @device, a hotplug service of @port, have the layout that we think? */

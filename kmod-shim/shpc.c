@@ -51,7 +51,7 @@ bool hps_shpc_capable(struct pci_dev *pdev)
  * Which slots the controller of @bridge has, read without mapping it: the native
  * driver may have that. Returns the slot configuration, 0 if it cannot be told.
  */
-u32 hps_shpc_slot_config(struct pci_dev *bridge)
+static u32 hps_shpc_slot_config(struct pci_dev *bridge)
 {
 	u8 capability = pci_find_capability(bridge, PCI_CAP_ID_SHPC);
 	u32 config;
@@ -63,7 +63,7 @@ u32 hps_shpc_slot_config(struct pci_dev *bridge)
 }
 
 /* Number of the slot with @index, on its label and in its name. */
-int hps_shpc_slot_number(u32 config, int index)
+static int hps_shpc_slot_number(u32 config, int index)
 {
 	int number = FIELD_GET(SHPC_CONFIG_NUMBER, config);
 

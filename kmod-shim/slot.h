@@ -247,6 +247,7 @@ int hps_op_queue(struct hps_slot *slot, u8 cmd, u32 value, u64 cookie, bool has_
 bool hps_op_power_busy(struct hps_slot *slot);
 
 /* legacy.c */
+void hps_legacy_number_all(u16 number);
 int hps_legacy_reserve(struct pci_dev *port, const char *name);
 void hps_legacy_unreserve(struct pci_dev *port);
 int hps_legacy_init_slot(struct hps_slot *slot, struct pci_bus *bus, const char *name);
