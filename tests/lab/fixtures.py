@@ -8,7 +8,8 @@ what the kernel said meanwhile.
         g = guest("flat", stock=True)       without hotplugd
 
 A test that makes the kernel complain (a hung task, an oops, a WARNING, a lockup)
-fails, whatever else it found, unless it is marked expect_hang.
+fails, whatever else it found, unless it is marked expect_hang. On the debug kernel
+so does one whose guest has lost memory; of a shared guest that is known at its end.
 """
 
 import contextlib
@@ -56,6 +57,7 @@ class Pool:
     def __init__(self, kernel_name):
         self.kernel_name = kernel_name
         self.guests = {}
+        self.leaks = []         # of guests that were dismissed
 
     @functools.cached_property
     def tree(self):
@@ -75,7 +77,7 @@ class Pool:
         if not guest:
             while len(self.guests) >= AT_ONCE:
                 oldest = next(iter(self.guests))
-                self.guests.pop(oldest).discard()
+                self.dismiss(self.guests.pop(oldest))
             guest = make().start()
         self.guests[key] = guest
         return guest
@@ -83,9 +85,17 @@ class Pool:
     def drop(self, guest):
         self.guests = {key: value for key, value in self.guests.items() if value is not guest}
 
+    def dismiss(self, guest):
+        """A shared guest has served."""
+        if guest.alive():
+            self.leaks += guest.leaks().splitlines()
+        guest.discard()
+
     def end(self):
         for guest in self.guests.values():
-            guest.discard()
+            self.dismiss(guest)
+        if self.leaks:
+            pytest.fail("memory was lost:\n" + "\n".join(self.leaks), pytrace=False)
 
 
 def is_tidy(guest):
@@ -99,7 +109,7 @@ def is_tidy(guest):
         for card in cards:
             guest.wait_deleted(card, 40)
         guest.forget_events()
-        return not guest.serial.trouble()
+        return not guest.serial.trouble(stock=True)
     except Exception as error:      # whatever it is, a new guest is the answer
         paths.say(f"a shared guest cannot be used again: {error}")
         return False
@@ -148,6 +158,8 @@ def guest(request, pool):
         lines = [] if expected else guest.serial.trouble(start)
         if not guest.alive():
             lines.append(f"QEMU ended by itself: exit {guest.process.poll()}")
+        elif own and not expected and not getattr(request.node, "failed", False):
+            lines += guest.leaks().splitlines()
         trouble += lines
         failed = getattr(request.node, "failed", False) or lines
         if failed:

@@ -362,6 +362,15 @@ class Guest:
 
     # evidence
 
+    def leaks(self):
+        """What kmemleak finds lost; nothing but on the debug kernel. It passes over what
+        is younger than five seconds, and over what changed since the scan before
+        (MSECS_MIN_AGE, update_checksum() in mm/kmemleak.c), so it takes a minute."""
+        if self.kernel_name != "debug":
+            return ""
+        return self.out("cd /sys/kernel/debug; sleep 6; echo scan >kmemleak; echo scan >kmemleak;"
+                        " cat kmemleak", timeout=600)
+
     def collect(self, folder):
         """Save what explains a failure: serial log, QMP log, journal, stuck tasks."""
         folder.mkdir(parents=True, exist_ok=True)

@@ -46,7 +46,8 @@ SETUP = [
 
 
 def sources(suite):
-    """apt sources of a suite, from the mirrors that this machine itself uses."""
+    """apt sources of a suite, from the mirrors that this machine itself uses. sid is
+    one suite alone, without updates and security."""
     targets = paths.run("apt-get", "indextargets", "--format",
                         "$(CODENAME)|$(REPO_URI)|$(RELEASE)|$(COMPONENT)",
                         "Created-By: Packages", "Origin: Debian")
@@ -54,6 +55,8 @@ def sources(suite):
     for target in targets.splitlines():
         codename, uri, release, component = target.split("|")
         own = codename.split("-")[0]
+        if suite == "sid" and release != own:
+            continue
         line = f"deb {uri} {release.replace(own, suite)} {component}"
         if line not in lines:
             lines.append(line)

@@ -109,17 +109,21 @@ def unpack(new, release, version, tools):
     paths.say(f"unpacking Linux {release}")
     new.mkdir(parents=True)
     if tools.top:
-        deb, = (tools.top / "var/tmp").glob("linux-image-*.deb")
+        debs = list((tools.top / "var/tmp").glob("linux-*.deb"))
     else:
-        deb = fetch(f"linux-image-{release}={version}", new)
+        debs = [fetch(f"linux-image-{release}={version}", new)]
     tree = new / "deb"
-    paths.run("dpkg-deb", "-x", deb, tree)
-    if not tools.top:
-        deb.unlink()
-    (tree / "boot" / f"vmlinuz-{release}").rename(new / "vmlinuz")
+    for deb in debs:
+        paths.run("dpkg-deb", "-x", deb, tree)
+        if not tools.top:
+            deb.unlink()
     modules = tree / "lib/modules" / release
     if not modules.exists():
         modules = tree / "usr/lib/modules" / release
+    image = tree / "boot" / f"vmlinuz-{release}"
+    if not image.exists():
+        image = modules / "vmlinuz"
+    image.rename(new / "vmlinuz")
     for name in LEFT_OUT:
         shutil.rmtree(modules / "kernel" / name, ignore_errors=True)
     # what mounts the root file system has to do without the kernel's help

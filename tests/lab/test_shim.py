@@ -455,13 +455,21 @@ def test_rmmod_gives_everything_back_at_once_in_a_storm(flat):
     flat.run("modprobe hpshim")
 
 
-def test_a_writer_that_waits_keeps_the_module_in(flat, shim):
+def test_a_writer_that_waits_keeps_the_module_in_or_is_sent_away(flat, shim):
+    """Up to 6.15 the hotplug core holds the module for a writer; later ones let it go
+    and have the slot's removal wait for the writer."""
     shim.adopt(PORTS[1])
     waiting = writer(flat, POWER.format(2), "0")
     request = shim.event("REQUEST")
-    assert "in use" in flat.run("rmmod hpshim", check=False).err
-    shim.call("REQUEST_ANSWER", REQUEST=request["REQUEST"], ERRNO=-5)
-    assert waiting.wait().out.strip() == "EIO"
+    rmmod = flat.run("rmmod hpshim", check=False, timeout=60)
+    if rmmod.rc:
+        assert "in use" in rmmod.err
+        shim.call("REQUEST_ANSWER", REQUEST=request["REQUEST"], ERRNO=-5)
+        assert waiting.wait().out.strip() == "EIO"
+    else:
+        assert waiting.wait().out.strip() == "ENODEV"
+        assert native(flat)
+        flat.run("modprobe hpshim")
 
 
 def test_lost_events_are_replayed(flat, shim):
@@ -531,11 +539,12 @@ def test_a_reset_of_a_card_tells_nothing(flat, shim, drive):
 def test_many_adoptions_and_releases_leave_nothing_behind(flat, shim):
     shim.adopt(*PORTS)
     before = int(re.search(r"Slab:\s+(\d+)", flat.out("cat /proc/meminfo")).group(1))
-    for _ in range(10):
+    for round in range(1, 11):
         for port in PORTS:
             shim.start("PORT_RELEASE", PORT=port, COOKIE=1)
             shim.start("PORT_ADOPT", PORT=port, COOKIE=2)
-    shim.until(lambda m: len(shim.events("OP_DONE", COOKIE=2)) == 60, 60)
+        # more than a round at once may be more than the socket holds
+        shim.until(lambda m: len(shim.events("OP_DONE", COOKIE=2)) == 6 * round, 60)
     assert all(event["ERRNO"] == 0 for event in shim.events("OP_DONE"))
     after = int(re.search(r"Slab:\s+(\d+)", flat.out("cat /proc/meminfo")).group(1))
     assert after - before < 4096, f"{before} kB, then {after} kB"

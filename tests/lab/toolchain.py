@@ -12,12 +12,18 @@ import tempfile
 from lab import image, paths
 
 PACKAGES = ["linux-headers-amd64", "make", "perl"]
-# $1 is the new root: the image that its headers are of lies beside them.
+# A mirror may be behind sid, whose release files are good for days only.
+APT = 'Acquire::Check-Valid-Until "false"'
+# $1 is the new root: the image that its headers are of lies beside them, in one package
+# or in several.
+NAMES = " ".join(f"-e linux-{part}-$release" for part in ("image", "base", "binary", "modules"))
 FETCH_IMAGE = ('release=$(basename "$1"/usr/src/linux-headers-[0-9]*-amd64 | sed s/linux-headers-//);'
-               ' chroot "$1" sh -c "cd /var/tmp && apt-get download -qq linux-image-$release"')
+               ' chroot "$1" sh -c "cd /var/tmp && apt-get download -qq'
+               f' \\$(apt-cache pkgnames linux- | grep -Fx {NAMES})"')
 # In a namespace: $1 is the root, $2 a directory that is /mnt there, the rest a command.
-ENTER = ('mount --rbind /dev "$1/dev" && mount --bind "$2" "$1/mnt" && root=$1 && shift 2 &&'
-         ' exec chroot "$root" "$@"')
+# objtool looks in /proc how large its stack may be.
+ENTER = ('mount --rbind /dev "$1/dev" && mount --rbind /proc "$1/proc" && mount --bind "$2" "$1/mnt" &&'
+         ' root=$1 && shift 2 && exec chroot "$root" "$@"')
 
 
 class Toolchain:
@@ -65,7 +71,7 @@ def make(new, suite):
     new.mkdir(parents=True)
     tar = new / "root.tar"
     paths.run("mmdebstrap", "--quiet", "--variant=apt", "--include=" + ",".join(PACKAGES),
-              "--customize-hook=" + FETCH_IMAGE, suite, tar, "-",
+              "--aptopt=" + APT, "--customize-hook=" + FETCH_IMAGE, suite, tar, "-",
               input="\n".join(image.sources(suite)) + "\n", stdin=None)
     paths.run("tar", "-C", new, "--no-same-owner", "--exclude=./dev/*", "-xf", tar)
     tar.unlink()
