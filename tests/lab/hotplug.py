@@ -16,7 +16,9 @@ def slots(g):
 
 
 def until_state(g, slot, state, timeout=DONE):
-    path = f"org.hotplugd1 /org/hotplugd1/slot/{slot} org.hotplugd1.Slot State"
+    # as sd_bus_path_encode() does it
+    label = "".join(c if c.isalnum() else f"_{ord(c):02x}" for c in slot)
+    path = f"org.hotplugd1 /org/hotplugd1/slot/{label} org.hotplugd1.Slot State"
     g.wait_until(f"busctl get-property {path} | grep -q '\"{state}\"'", timeout)
 
 

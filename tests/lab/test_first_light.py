@@ -136,12 +136,15 @@ def test_a_second_press_in_the_window_cancels(flat):
     ejected(flat, "nvme3", 3)
 
 
-@pytest.mark.parametrize("name, slot", [("shpc", 5), ("shpc-behind-pcie", 7)])
+@pytest.mark.parametrize("name, slot", [("shpc", 5), ("shpc-behind-pcie", 7), ("shpc-two-levels", "5-1")])
 def test_an_shpc_slot_ejects_on_a_press_and_takes_a_new_card(guest, name, slot):
     g = guest(name)
     name = f"slot{g.topology.slot(slot).name}"
+    listed = slots(g)
+    assert {f"slot{one.name}" for one in g.topology.slots} == set(listed)
+    assert listed[name]["state"] == "empty" and listed[name]["latch"] == "open"
     found = plug(g, "nvme", slot)
-    assert found["kind"] == "shpc" and found["backend"] == "shim"
+    assert found["kind"] == "shpc" and found["backend"] == "shim" and found["latch"] == "closed"
     card = g.press(slot)
     ejected(g, card, slot, WINDOW + DONE)
     plug(g, "nvme", slot)
