@@ -29,6 +29,8 @@
 
 /* Ready means: slots adopted. If that takes longer, ready comes without. */
 #define READY_USEC (10 * USEC_PER_SEC)
+/* What can wait until nothing else is to be done waits no longer than this. */
+#define LATER_USEC (100 * USEC_PER_MSEC)
 
 const char *shim_state_to_string(enum shim_state s)
 {
@@ -57,9 +59,28 @@ static int on_engine_timer(sd_event_source *source, uint64_t usec, void *userdat
 {
 	struct manager *m = userdata;
 
+	m->engine_deadline = USEC_INFINITY;
 	engine_advance(m->engine, manager_now(m));
 	manager_run_engine(m);
 	return 0;
+}
+
+/* A timer that is early costs a turn of the loop; one for each new deadline costs more. */
+static void arm_engine_timer(struct manager *m)
+{
+	usec_t deadline = engine_next_deadline(m->engine);
+	int r;
+
+	if (deadline >= m->engine_deadline)
+		return;
+	r = sd_event_source_set_time(m->engine_timer, deadline);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(m->engine_timer, SD_EVENT_ONESHOT);
+	if (r < 0) { /* without its timer the queue stands still */
+		log_error("Cannot arm the queue's timer: %s", strerror(-r));
+		sd_event_exit(m->event, r);
+	}
+	m->engine_deadline = deadline;
 }
 
 void manager_save(struct manager *m)
@@ -68,11 +89,31 @@ void manager_save(struct manager *m)
 	recover_save(m);
 }
 
+static int on_idle(sd_event_source *source, void *userdata)
+{
+	struct manager *m = userdata;
+
+	m->later_since = 0;
+	slot_dbus_tell_changes(m);
+	recover_save(m);
+	return 0;
+}
+
+void manager_later(struct manager *m)
+{
+	usec_t now = manager_now(m);
+
+	if (m->later_since == 0)
+		m->later_since = now;
+	/* In a storm the loop is never idle. */
+	sd_event_source_set_priority(m->idle_source, now < m->later_since + LATER_USEC ? SD_EVENT_PRIORITY_IDLE :
+										       SD_EVENT_PRIORITY_NORMAL);
+	sd_event_source_set_enabled(m->idle_source, SD_EVENT_ONESHOT);
+}
+
 void manager_run_engine(struct manager *m)
 {
 	struct action action;
-	usec_t deadline;
-	int r;
 
 	m->unsaved = true;
 	if (m->running)
@@ -85,17 +126,8 @@ void manager_run_engine(struct manager *m)
 		job_run_action(m, &action);
 	}
 	m->running = false;
-	recover_save(m);
-
-	deadline = engine_next_deadline(m->engine);
-	r = sd_event_source_set_time(m->engine_timer, deadline);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(m->engine_timer,
-						deadline == USEC_INFINITY ? SD_EVENT_OFF : SD_EVENT_ONESHOT);
-	if (r < 0) { /* without its timer the queue stands still */
-		log_error("Cannot arm the queue's timer: %s", strerror(-r));
-		sd_event_exit(m->event, r);
-	}
+	arm_engine_timer(m);
+	manager_later(m);
 }
 
 static void set_shim_state(struct manager *m, enum shim_state state)
@@ -242,6 +274,7 @@ static void on_shim_event(const struct shim_event *e, void *userdata)
 	struct manager *m = userdata;
 
 	m->unsaved = true;
+	manager_later(m);
 	switch (e->type) {
 	case HPSHIM_EVENT_SLOT_ADD:
 		registry_put_shim(m, &e->slot);
@@ -344,7 +377,8 @@ void manager_slot_changed(struct manager *m, struct slot *s)
 		return;
 	if (engine_slot_set(m->engine, s->handle, &e, manager_now(m)) < 0)
 		log_error("%s: out of memory; the queue does not know its state", s->name);
-	slot_dbus_changed(s);
+	s->changed = true;
+	manager_later(m);
 }
 
 int manager_locate(struct manager *m, struct slot *s, bool on)
@@ -424,6 +458,11 @@ static int manager_start(struct manager *m)
 
 	if (r >= 0)
 		r = add_timer(m, on_engine_timer, false, 0, &m->engine_timer);
+	m->engine_deadline = USEC_INFINITY;
+	if (r >= 0)
+		r = sd_event_add_defer(m->event, &m->idle_source, on_idle, m);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(m->idle_source, SD_EVENT_OFF);
 	if (r >= 0)
 		r = add_timer(m, on_ready_timer, true, READY_USEC, &m->ready_timer);
 	if (r >= 0)
@@ -488,6 +527,7 @@ struct manager *manager_free(struct manager *m)
 	m->bus = sd_bus_flush_close_unref(m->bus);
 	m->engine = engine_free(m->engine);
 	sd_event_source_disable_unref(m->engine_timer);
+	sd_event_source_disable_unref(m->idle_source);
 	sd_event_source_disable_unref(m->ready_timer);
 	sd_event_unref(m->event);
 	settings_clear(&m->settings);

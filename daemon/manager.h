@@ -68,9 +68,13 @@ struct manager {
 	struct legacy_list legacy;            /* writers waiting in slots/N/power */
 	struct port_call_list port_calls;
 	char **released;                      /* ports given back by hand: not to be adopted */
-	sd_event_source *engine_timer;        /* engine_next_deadline() */
+	sd_event_source *engine_timer;
+	usec_t engine_deadline;               /* when it fires: engine_next_deadline() or before */
+	sd_event_source *idle_source;         /* manager_later() */
+	usec_t later_since;                   /* 0: nothing waits */
 	sd_event_source *ready_timer;
 	sd_event_source *refresh_timer;       /* coalesces device changes */
+	usec_t refresh_since;
 
 	/* A restart changes no outcome, see recover.c. */
 	struct state before;                  /* what the daemon before this one left */
@@ -81,7 +85,6 @@ struct manager {
 	bool unsaved;                         /* something happened that may have to be written down */
 	bool save_failed;                     /* and that was told */
 	char *state_path, *saved;             /* the file, and what is in it */
-	sd_event_source *save_source;
 };
 
 /* Makes everything and starts it; the loop is the caller's. @ready is called
@@ -99,6 +102,10 @@ void manager_run_engine(struct manager *m);
 /* Writes down what is under way, before somebody is told of it. */
 void manager_save(struct manager *m);
 
+/* Has what changed written down and told on the bus when nothing else is to be
+ * done, so that much of it in a row is done once. */
+void manager_later(struct manager *m);
+
 struct slot *manager_slot_by_handle(struct manager *m, slot_handle_t handle);
 struct slot *manager_slot_by_name(struct manager *m, const char *name);
 struct slot *manager_slot_by_path(struct manager *m, const char *path);
@@ -107,7 +114,7 @@ struct slot *manager_slot_by_path(struct manager *m, const char *path);
  * or -ENOENT, -ENODEV, -EINVAL with *ret_why saying why (to be freed). */
 int manager_find_slot(struct manager *m, const char *text, struct slot **ret, char **ret_why);
 
-/* Tells the engine how the slot is and the bus what changed. */
+/* Tells the engine how the slot is, and later the bus what changed. */
 void manager_slot_changed(struct manager *m, struct slot *s);
 
 /* Blinks the attention indicator of a slot, or lets it show again what it would.

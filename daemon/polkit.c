@@ -40,6 +40,30 @@ static void question_free(void *p)
 	free(q);
 }
 
+/* Who calls. The bus is asked once for callers that come again and again: it gives no
+ * unique name to a second connection (D-Bus specification, "Bus names"). */
+static int sender_uid(sd_bus_message *call, uid_t *ret)
+{
+	static char last[256];
+	static uid_t last_uid;
+	_cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
+	const char *sender = sd_bus_message_get_sender(call);
+	int r = 0;
+
+	if (!sender)
+		return -ENODATA;
+	if (strcmp(sender, last) != 0) {
+		last[0] = '\0';
+		r = sd_bus_query_sender_creds(call, SD_BUS_CREDS_EUID, &creds);
+		if (r >= 0)
+			r = sd_bus_creds_get_euid(creds, &last_uid);
+		if (r >= 0)
+			snprintf(last, sizeof(last), "%s", sender);
+	}
+	*ret = last_uid;
+	return r;
+}
+
 static int refuse(sd_bus_error *error, const char *action, const char *why)
 {
 	return sd_bus_error_setf(error, ERROR_NOT_AUTHORIZED,
@@ -78,17 +102,13 @@ static int on_answer(sd_bus_message *answer, void *userdata, sd_bus_error *unuse
 int polkit_check(sd_bus_message *call, const char *action, polkit_handler_t handler, void *userdata,
 		 sd_bus_error *error)
 {
-	_cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *ask = NULL;
 	_cleanup_(sd_bus_slot_unrefp) sd_bus_slot *pending = NULL;
 	struct question *q;
 	uid_t uid;
 	int r;
 
-	r = sd_bus_query_sender_creds(call, SD_BUS_CREDS_EUID, &creds);
-	if (r >= 0)
-		r = sd_bus_creds_get_euid(creds, &uid);
-	if (r < 0)
+	if (sender_uid(call, &uid) < 0)
 		return refuse(error, action, "the bus does not say who is calling");
 	if (uid == 0)
 		return handler(call, userdata, error);
@@ -128,13 +148,9 @@ int polkit_check(sd_bus_message *call, const char *action, polkit_handler_t hand
 
 int polkit_requester(sd_bus_message *call, char **ret)
 {
-	_cleanup_(sd_bus_creds_unrefp) sd_bus_creds *creds = NULL;
 	uid_t uid;
-	int r;
+	int r = sender_uid(call, &uid);
 
-	r = sd_bus_query_sender_creds(call, SD_BUS_CREDS_EUID, &creds);
-	if (r >= 0)
-		r = sd_bus_creds_get_euid(creds, &uid);
 	if (r < 0)
 		return r;
 	return asprintf(ret, "uid %u", (unsigned int)uid) < 0 ? -ENOMEM : 0;

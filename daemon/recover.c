@@ -122,13 +122,6 @@ void recover_save(struct manager *m)
 	m->saved = r < 0 ? NULL : TAKE_PTR(text);
 }
 
-/* The end of each turn of the loop in which something happened. */
-static int on_turn_over(sd_event_source *source, void *userdata)
-{
-	recover_save(userdata);
-	return 0;
-}
-
 /* ---- taking over ---- */
 
 static void succeed_worker(struct manager *m)
@@ -163,14 +156,10 @@ void recover_init(struct manager *m)
 		log_warning("Cannot use %s: %s; starting afresh", m->state_path ?: "the state file", strerror(-r));
 	engine_restore_last_id(m->engine, m->before.last_job_id);
 	succeed_worker(m);
-	r = sd_event_add_post(m->event, &m->save_source, on_turn_over, m);
-	if (r < 0)
-		log_error("Cannot watch for changes to write down: %s", strerror(-r));
 }
 
 void recover_free(struct manager *m)
 {
-	m->save_source = sd_event_source_disable_unref(m->save_source);
 	state_clear(&m->before);
 	free(m->saved);
 	free(m->state_path);
@@ -293,6 +282,7 @@ void recover_jobs(struct manager *m)
 	for (size_t i = 0; i < m->before.n_legacy; i++)
 		put_back_legacy(m, &m->before.legacy[i]);
 	m->recovered = m->unsaved = true;
+	manager_later(m);
 	m->restoring = true;
 	manager_run_engine(m);
 	m->restoring = false;

@@ -22,6 +22,8 @@
 
 /* Uevents come in bursts; one look at the end of a burst is enough. */
 #define REFRESH_USEC (20 * USEC_PER_MSEC)
+/* A look that is later than this goes before others. */
+#define LATE_USEC (200 * USEC_PER_MSEC)
 /* Reading all properties of all slots looks at each once. */
 #define LOOK_USEC (250 * USEC_PER_MSEC)
 
@@ -430,9 +432,16 @@ void registry_schedule_refresh(struct manager *m, bool list)
 	int enabled = SD_EVENT_OFF;
 
 	m->list_stale |= list;
-	if (sd_event_source_get_enabled(m->refresh_timer, &enabled) >= 0 && enabled != SD_EVENT_OFF)
-		return; /* a burst does not put it off */
-	if (sd_event_source_set_time(m->refresh_timer, manager_now(m) + REFRESH_USEC) < 0 ||
+	if (sd_event_source_get_enabled(m->refresh_timer, &enabled) >= 0 && enabled != SD_EVENT_OFF) {
+		/* A burst does not put it off, nor does what goes first. */
+		if (manager_now(m) > m->refresh_since + LATE_USEC)
+			sd_event_source_set_priority(m->refresh_timer, SD_EVENT_PRIORITY_NORMAL);
+		return;
+	}
+	m->refresh_since = manager_now(m);
+	/* Looking is slow; what brings a job forward goes first. */
+	if (sd_event_source_set_priority(m->refresh_timer, SD_EVENT_PRIORITY_IDLE) < 0 ||
+	    sd_event_source_set_time(m->refresh_timer, m->refresh_since + REFRESH_USEC) < 0 ||
 	    sd_event_source_set_enabled(m->refresh_timer, SD_EVENT_ONESHOT) < 0)
 		log_error("Cannot arm the timer for device changes");
 }

@@ -367,7 +367,7 @@ void slot_dbus_removed(struct slot *s)
 		log_warning("Cannot tell on the bus that %s is gone: %s", s->name, strerror(-r));
 }
 
-void slot_dbus_changed(struct slot *s)
+static void tell_change(struct slot *s)
 {
 	const char *changed[_PROPERTY_MAX + 1];
 	int r;
@@ -377,4 +377,15 @@ void slot_dbus_changed(struct slot *s)
 	r = sd_bus_emit_properties_changed_strv(s->manager->bus, s->path, INTERFACE_SLOT, (char **)changed);
 	if (r < 0)
 		log_warning("Cannot tell changes of %s on the bus: %s", s->name, strerror(-r));
+}
+
+void slot_dbus_tell_changes(struct manager *m)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry) {
+		if (s->changed)
+			tell_change(s);
+		s->changed = false;
+	}
 }

@@ -12,7 +12,8 @@ int slot_dbus_register(struct manager *m);
 void slot_dbus_added(struct slot *s);
 void slot_dbus_removed(struct slot *s);
 
-/* Emits PropertiesChanged for what differs from what was told last. */
-void slot_dbus_changed(struct slot *s);
+/* Emits PropertiesChanged for slots marked as changed: what differs from what was
+ * told last. */
+void slot_dbus_tell_changes(struct manager *m);
 
 #endif

@@ -66,6 +66,7 @@ struct slot {
 	bool unsettled; /* shim: it may have changed while nobody told, see recover.c */
 	bool was_known, was_present; /* and what it was before that */
 	bool stale;   /* devices are to be read again */
+	bool changed; /* the bus is to be told */
 	usec_t looked; /* native: when its files were read for somebody who asks */
 
 	char *published[SLOT_N_PROPERTIES]; /* property values last told on the bus, see slot-dbus.c */

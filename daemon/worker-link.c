@@ -28,6 +28,7 @@ struct worker_link {
 	sd_event *event;
 	char *path;
 	pid_t pid;  /* 0: none */
+	uint64_t start; /* when it started, 0: not known */
 	int socket; /* -1: none */
 	sd_event_source *source, *child;
 	worker_handler_t handler; /* NULL: idle */
@@ -37,6 +38,7 @@ struct worker_link {
 	unsigned int tries;
 
 	pid_t predecessor;        /* 0: none */
+	uint64_t predecessor_start;
 	int predecessor_fd;       /* pidfd */
 	sd_event_source *predecessor_source;
 };
@@ -131,6 +133,31 @@ static int on_exit_of_worker(sd_event_source *source, const siginfo_t *info, voi
 	return 0;
 }
 
+/* When a process started, in clock ticks since boot; -ENOENT. */
+static int start_of(pid_t pid, uint64_t *ret_start)
+{
+	char path[64], text[1024];
+	_cleanup_close_ int fd = -1;
+	unsigned long long start;
+	const char *p;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n <= 0)
+		return -ENOENT;
+	text[n] = '\0';
+	/* Field 22; the name, field 2, may hold anything but ends with the last ")". */
+	p = strrchr(text, ')');
+	for (int field = 2; p && field < 22; field++)
+		p = strchr(p + 1, ' ');
+	if (!p || sscanf(p, "%llu", &start) != 1)
+		return -ENOENT;
+	*ret_start = start;
+	return 0;
+}
+
 static int spawn_worker(struct worker_link *l, int fd)
 {
 	char *const argv[] = { l->path, NULL };
@@ -176,6 +203,11 @@ static int start_worker(struct worker_link *l)
 		r = spawn_worker(l, theirs);
 	if (r >= 0)
 		r = sd_event_add_io(l->event, &l->source, l->socket, EPOLLIN, on_readable, l);
+	/* The next commit waits for this one's answer. */
+	if (r >= 0)
+		r = sd_event_source_set_priority(l->source, SD_EVENT_PRIORITY_IMPORTANT);
+	if (r >= 0 && start_of(l->pid, &l->start) < 0)
+		l->start = 0;
 	if (r >= 0)
 		r = sd_event_add_child(l->event, &l->child, l->pid, WEXITED, on_exit_of_worker, l);
 	if (r < 0)
@@ -321,39 +353,16 @@ int worker_link_stack(struct worker_link *l, char **ret)
 	return -EACCES;
 }
 
-/* When a process started, in clock ticks since boot; -ENOENT. */
-static int start_of(pid_t pid, uint64_t *ret_start)
-{
-	char path[64], text[1024];
-	_cleanup_close_ int fd = -1;
-	unsigned long long start;
-	const char *p;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-	if (n <= 0)
-		return -ENOENT;
-	text[n] = '\0';
-	/* Field 22; the name, field 2, may hold anything but ends with the last ")". */
-	p = strrchr(text, ')');
-	for (int field = 2; p && field < 22; field++)
-		p = strchr(p + 1, ' ');
-	if (!p || sscanf(p, "%llu", &start) != 1)
-		return -ENOENT;
-	*ret_start = start;
-	return 0;
-}
-
 int worker_link_identity(const struct worker_link *l, pid_t *ret_pid, uint64_t *ret_start)
 {
 	pid_t pid = l->predecessor ?: l->pid;
-	int r = pid ? start_of(pid, ret_start) : -ENOENT;
+	uint64_t start = l->predecessor ? l->predecessor_start : l->start;
 
-	if (r >= 0)
-		*ret_pid = pid;
-	return r;
+	if (!pid || !start)
+		return -ENOENT;
+	*ret_pid = pid;
+	*ret_start = start;
+	return 0;
 }
 
 /* ---- the worker of a daemon before this one ---- */
@@ -396,6 +405,7 @@ int worker_link_succeed(struct worker_link *l, pid_t pid, uint64_t start)
 		forget_predecessor(l);
 		return 0;
 	}
+	l->predecessor_start = start;
 	r = sd_event_add_io(l->event, &l->predecessor_source, l->predecessor_fd, EPOLLIN, on_exit_of_predecessor, l);
 	if (r < 0) {
 		forget_predecessor(l);
