@@ -97,6 +97,7 @@ static const char *verdict_text(const char *verdict)
 		{ "nothing", "nothing to do" },
 		{ "debouncing", "waits whether it heals" },
 		{ "ancestor", "ignored: a slot above is being ejected" },
+		{ "foreign", "ignored: another program controls the slot" },
 		{ "refused", "refused" },
 	};
 

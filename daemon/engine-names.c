@@ -111,5 +111,6 @@ static const char *const verdict_table[_VERDICT_MAX] = {
 	[VERDICT_DEBOUNCING] = "debouncing",
 	[VERDICT_ANCESTOR] = "ancestor",
 	[VERDICT_REFUSED] = "refused",
+	[VERDICT_FOREIGN] = "foreign",
 };
 DEFINE_TO_STRING(verdict, _VERDICT_MAX)

@@ -158,6 +158,7 @@ enum verdict {
 	VERDICT_DEBOUNCING,  /* link change: waits whether it heals */
 	VERDICT_ANCESTOR,    /* a slot above is being ejected */
 	VERDICT_REFUSED,     /* latch open, protected … : see reason */
+	VERDICT_FOREIGN,     /* another program controls the slot: never the engine's */
 	_VERDICT_MAX,
 };
 const char *verdict_to_string(enum verdict v);

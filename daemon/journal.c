@@ -180,6 +180,7 @@ void journal_event(const struct slot *s, enum slot_event event, const char *what
 		[VERDICT_DEBOUNCING] = "waiting whether it heals",
 		[VERDICT_ANCESTOR] = "ignored, a slot above is being ejected",
 		[VERDICT_REFUSED] = "refused",
+		[VERDICT_FOREIGN] = "ignored, another program controls the slot",
 	};
 	static const char *const ids[_SLOT_EVENT_MAX] = {
 		[SLOT_EVENT_BUTTON] = MESSAGE_PRESS,

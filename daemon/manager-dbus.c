@@ -143,6 +143,9 @@ static int do_request(struct manager *m, sd_bus_message *call, enum operation op
 	if (r < 0)
 		return r;
 	request.requested_by = requester;
+	if (!manager_drives(m, s))
+		return sd_bus_error_setf(error, ERROR_BUSY, "cannot %s %s: another program controls hpshim; end it first",
+					 operation_to_string(operation), s->name);
 
 	r = slot_refresh_devices(s);
 	if (r < 0)

@@ -191,12 +191,17 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *userdata
 
 /* ---- the shim ---- */
 
+bool manager_drives(struct manager *m, const struct slot *s)
+{
+	return s->backend != BACKEND_SHIM || m->shim_state != SHIM_BUSY;
+}
+
 void manager_feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
 {
 	enum verdict v;
 
 	manager_slot_changed(m, s);
-	v = engine_event(m->engine, s->handle, event, manager_now(m));
+	v = manager_drives(m, s) ? engine_event(m->engine, s->handle, event, manager_now(m)) : VERDICT_FOREIGN;
 	journal_event(s, event, what, v);
 	manager_dbus_slot_event(m, s, name, v);
 	manager_run_engine(m);
@@ -282,6 +287,8 @@ static void on_shim_event(const struct shim_event *e, void *userdata)
 		break;
 	case HPSHIM_EVENT_SLOT_GONE:
 		registry_remove_shim(m, e->slot.id, e->slot.generation);
+		if (m->shim_state == SHIM_BUSY)
+			manager_become_controller(m); /* the other one may have ended */
 		break;
 	case HPSHIM_EVENT_OP_DONE:
 		on_op_done(m, e);
@@ -473,8 +480,9 @@ static int manager_start(struct manager *m)
 		log_error("Cannot start: %s", strerror(-r));
 		return r;
 	}
-	recover_init(m);
-	r = start_bus(m);
+	r = recover_init(m);
+	if (r >= 0)
+		r = start_bus(m);
 	if (r >= 0)
 		r = registry_init(m);
 	if (r >= 0)
@@ -491,7 +499,7 @@ int manager_new(struct manager **ret, sd_event *event, manager_ready_t ready)
 
 	if (!m)
 		return -ENOMEM;
-	m->resume_fd = -1;
+	m->resume_fd = m->lock_fd = -1;
 	m->event = sd_event_ref(event);
 	m->on_ready = ready;
 	manager_settings_init(m);

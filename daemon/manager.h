@@ -85,6 +85,7 @@ struct manager {
 	bool unsaved;                         /* something happened that may have to be written down */
 	bool save_failed;                     /* and that was told */
 	char *state_path, *saved;             /* the file, and what is in it */
+	int lock_fd;                          /* held while this daemon runs, -1: not yet */
 };
 
 /* Makes everything and starts it; the loop is the caller's. @ready is called
@@ -120,6 +121,9 @@ void manager_slot_changed(struct manager *m, struct slot *s);
 /* Blinks the attention indicator of a slot, or lets it show again what it would.
  * Returns 0, -EOPNOTSUPP (there is none that is ours) or another negative errno. */
 int manager_locate(struct manager *m, struct slot *s, bool on);
+
+/* Whether nobody else is the controller of a slot: the shim takes commands of one. */
+bool manager_drives(struct manager *m, const struct slot *s);
 
 /* Something happened at a slot, @name on the bus and @what in the journal: tells
  * the engine, and all others what came of it. */

@@ -7,9 +7,12 @@
  * nobody told of it. How a job goes on is the engine's.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "base/log.h"
@@ -138,11 +141,39 @@ static void succeed_worker(struct manager *m)
 		log_warning("Cannot watch the commit worker of the hotplugd before this one: %s", strerror(-r));
 }
 
-void recover_init(struct manager *m)
+/* One daemon at a time: two would write one file. The lock ends with the process. */
+static int lock_state(struct manager *m, const char *directory)
+{
+	_cleanup_free_ char *path = NULL;
+	char pid[32];
+	ssize_t n;
+
+	if (asprintf(&path, "%s/lock", directory) < 0)
+		return -ENOMEM;
+	m->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (m->lock_fd < 0) {
+		log_error("Cannot open %s: %s; as root, let systemd start hotplugd", path, strerror(errno));
+		return -errno;
+	}
+	if (flock(m->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+		n = pread(m->lock_fd, pid, sizeof(pid) - 1, 0);
+		pid[n > 0 ? n : 0] = '\0';
+		log_error("Another hotplugd is running (pid %s); 'systemctl stop hotplugd' ends it", n > 0 ? pid : "unknown");
+		return -EEXIST;
+	}
+	snprintf(pid, sizeof(pid), "%d", (int)getpid());
+	if (ftruncate(m->lock_fd, 0) < 0 || pwrite(m->lock_fd, pid, strlen(pid), 0) < 0)
+		log_debug("Cannot write %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int recover_init(struct manager *m)
 {
 	const char *directory = getenv("RUNTIME_DIRECTORY") ?: "/run/hotplugd";
-	int r;
+	int r = lock_state(m, directory);
 
+	if (r < 0)
+		return r;
 	m->resume_fd = fdstore_take(FDSTORE_SHIM);
 	if (asprintf(&m->state_path, "%s/state", directory) < 0) {
 		m->state_path = NULL;
@@ -156,6 +187,7 @@ void recover_init(struct manager *m)
 		log_warning("Cannot use %s: %s; starting afresh", m->state_path ?: "the state file", strerror(-r));
 	engine_restore_last_id(m->engine, m->before.last_job_id);
 	succeed_worker(m);
+	return 0;
 }
 
 void recover_free(struct manager *m)
@@ -164,6 +196,8 @@ void recover_free(struct manager *m)
 	free(m->saved);
 	free(m->state_path);
 	free(m->resume_presses);
+	if (m->lock_fd >= 0)
+		close(m->lock_fd);
 }
 
 void recover_resume(struct manager *m, struct shim_resume *ret)

@@ -12,8 +12,9 @@
 #define FDSTORE_SHIM "hpshim"
 
 /* Reads what was left. Without it, or with one that cannot be read, this is a
- * first start. Once there is a worker link. */
-void recover_init(struct manager *m);
+ * first start. Once there is a worker link. Returns 0, -EEXIST when another daemon
+ * is running, or another negative errno; logged. */
+int recover_init(struct manager *m);
 void recover_free(struct manager *m);
 
 /* Where to go on with the shim. Pointers are the manager's. */

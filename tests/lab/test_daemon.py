@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The daemon comes and goes; slots always have somebody who drives them."""
 
+from lab import shim
 from lab.hotplug import DONE, ejected, plug, slots
 
 NATIVE = "for p in /sys/bus/pci_express/drivers/pciehp/*:pcie*; do [ -e $p ] && echo; done | wc -l"
@@ -97,3 +98,36 @@ def test_a_bridge_with_an_shpc_that_comes_back_is_taken_again(guest):
     g.wait_until("hpctl list --no-legend | grep -c slot | grep -qx 0")
     g.run("echo 1 > /sys/bus/pci/rescan", timeout=60)
     g.wait_until("hpctl list | grep -c shim | grep -qx 31")
+
+
+def test_a_second_daemon_says_so_and_touches_nothing(guest):
+    g = guest("flat")
+    before = g.out("cat /run/hotplugd/state")
+    second = g.run("/usr/lib/hotplugd/hotplugd", check=False)
+    pid = g.out("systemctl show -P MainPID hotplugd")
+    assert second.rc == 1 and f"Another hotplugd is running (pid {pid})" in second.err
+    assert g.out("cat /run/hotplugd/state") == before
+    assert len(slots(g)) == 6
+
+
+def test_while_another_program_controls_the_shim_nothing_is_done_to_its_slots(guest):
+    g = guest("flat", fresh=True)
+    g.run("systemctl stop hotplugd")
+    g.wait_until(f"[ $({NATIVE}) = 6 ]", 30)
+    card = g.plug("nvme", 3)
+    g.wait_bound(3, "nvme")
+    other = shim.Client(g)
+    other.call("CONTROLLER_SET", GRACE_MS=0)
+    slot = other.adopt("0000:00:04.0")["3"]
+    g.run("systemctl start hotplugd", timeout=60)
+    assert "Another program controls the shim" in g.out("journalctl -u hotplugd -o cat")
+    other.inject(slot["SLOT"], "BUTTON")
+    g.wait_until("journalctl -u hotplugd -o cat | grep -q 'ignored, another program controls the slot'")
+    refused = g.run("hpctl eject slot3", check=False)
+    assert refused.rc != 0 and "another program controls hpshim; end it first" in refused.err
+    assert slots(g)["slot3"]["devices"][0]["driver"] == "nvme"
+    # it ends, and its slot goes to hotplugd
+    other.close()
+    g.wait_until("hpctl list | grep -c shim | grep -qx 6", 60)
+    g.run("hpctl eject slot3")
+    ejected(g, card, 3)
