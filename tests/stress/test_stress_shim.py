@@ -203,7 +203,7 @@ def test_a_slow_receiver_and_one_that_was_killed_end_up_with_every_press(flat, r
         other.process.wait()
         other = Client(flat)
     until_told(hand, len(slots) * share)
-    assert any("lost" in message for message in slow.said)
+    slow.until(lambda message: "lost" in message, 60)
     for slot in slots.values():
         assert slow.slot(slot["SLOT"])["PRESSES"] == share
         assert other.slot(slot["SLOT"])["PRESSES"] == share
