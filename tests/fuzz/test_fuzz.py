@@ -58,6 +58,7 @@ def works(g):
     client.event("BUTTON", SLOT=three["SLOT"])
     assert commit(g, "remove", three["ADDRESS"]) is None
     assert client.op("SET_POWER", timeout=60, SLOT=three["SLOT"], VALUE=0)["ERRNO"] == 0
+    client.op("SET_POWER_INDICATOR", SLOT=three["SLOT"], VALUE=shim.INDICATOR["OFF"])   # QEMU waits for it
     g.wait_deleted(card, 60)
     client.close()
     g.wait_until("test $(cat /sys/module/hpshim/refcnt) = 0", 60)
