@@ -28,7 +28,7 @@ AT_ONCE = 4     # shared guests kept alive by one pytest process
 def pytest_addoption(parser):
     parser.addoption("--kernel", default=kernel.DEFAULT, choices=list(kernel.KERNELS),
                      help="the kernel that guests boot")
-    parser.addoption("--rounds", type=int, default=3, help="rounds of each race")
+    parser.addoption("--rounds", type=int, default=3, help="rounds of races, of what is done for long, of measurements")
     parser.addoption("--seconds", type=int, default=600, help="how long messages are thrown at the module")
     parser.addoption("--record", action="store_true", help="write what was measured to docs/results.md")
     parser.addoption("--seed", type=int, help="seed of the races' timing, from an earlier run's table")
@@ -113,6 +113,11 @@ def is_tidy(guest):
     except Exception as error:      # whatever it is, a new guest is the answer
         paths.say(f"a shared guest cannot be used again: {error}")
         return False
+
+
+@pytest.fixture
+def rounds(request):
+    return request.config.getoption("--rounds")
 
 
 @pytest.fixture(scope="session")

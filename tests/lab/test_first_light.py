@@ -10,6 +10,7 @@ import json
 import pytest
 
 from lab.hotplug import DONE, WINDOW, ejected, plug, slots, until_state
+from lab.shim import write, writer
 
 
 @pytest.fixture
@@ -133,6 +134,30 @@ def test_a_second_press_in_the_window_cancels(flat):
     assert json.loads(flat.out("hpctl --json jobs"))["jobs"] == []
     assert "cancelled" in flat.out("journalctl -u hotplugd -n 5 -o cat")
     flat.run("hpctl eject slot3")
+    ejected(flat, "nvme3", 3)
+
+
+def test_a_write_to_power_is_a_job_and_gets_what_came_of_it(flat):
+    plug(flat, "nvme", 3)
+    power = "/sys/bus/pci/slots/3/power"
+    watch = flat.spawn("hpctl --json monitor")
+    watch.wait_for("{", 10)
+    assert write(flat, power, "0") is None
+    ejected(flat, "nvme3", 3)
+    watch.wait_for('"result": *"done"', 10)
+    job = next(line["job"] for line in map(json.loads, watch.out.splitlines()) if line["event"] == "job-new")
+    assert (job["slot"], job["operation"], job["origin"]) == ("slot3", "eject", "sysfs")
+    watch.kill()
+    assert write(flat, power, "0") is None                  # nothing to do
+    assert write(flat, power, "1") == "ENOMEDIUM"
+    # a press cancels what a writer waits for, no differently from another's
+    plug(flat, "nvme", 3)
+    flat.press(3)
+    until_state(flat, "slot3", "busy")
+    waiting = writer(flat, power, "1")
+    assert waiting.wait(20).out.strip() == "EBUSY"          # an eject is under way
+    joined = writer(flat, power, "0")
+    assert joined.wait(DONE).out.strip() == ""
     ejected(flat, "nvme3", 3)
 
 

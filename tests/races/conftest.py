@@ -20,11 +20,6 @@ def pytest_configure(config):
 
 
 @pytest.fixture
-def rounds(request):
-    return request.config.getoption("--rounds")
-
-
-@pytest.fixture
 def tally(request, record_property):
     """Makes a Tally whose outcome gets into the table however the test ends."""
     made = []

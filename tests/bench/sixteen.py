@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Sixteen drives out and in, by the kernel's own drivers and by hotplugd, in one guest
+that changes hands. Times are the guest's own."""
+
+import json
+
+from lab import topology
+from races.r1 import NO_JOBS
+
+SLOTS = range(1, 17)
+POWERED = topology.find("ports-16")
+# Without power controllers the VMM leaves the cards in, so they can be told to come back.
+KEPT = topology.ports(16, "ports-16-no-power", ",power_controller_present=off")
+DEADLINE = 120
+
+TIMED = r'''
+import subprocess, sys, time
+start = time.monotonic()
+subprocess.run(["sh", "-c", sys.argv[1]], check=True, stdout=subprocess.DEVNULL)
+print(time.monotonic() - start)
+'''
+# Says when it listens, then when each PCI device got its driver.
+BINDINGS = r'''
+import os, socket, sys, time
+events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)
+events.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)
+events.bind((0, 1))
+print("listening", flush=True)
+while True:
+    fields = events.recv(65536).split(b"\0")
+    if b"ACTION=bind" in fields and b"DRIVER=nvme" in fields:
+        print(f"bound {time.monotonic()}", flush=True)
+'''
+PARALLEL = "for slot in /sys/bus/pci/slots/*; do echo {} > $slot/power & done; wait"
+
+
+class Stock:
+    """pciehp, and a shell that writes to all `power` files at once."""
+    name = "stock"
+    eject, insert = PARALLEL.format(0), PARALLEL.format(1)
+
+    @staticmethod
+    def takes(g):
+        g.run("systemctl stop hotplugd && rmmod hpshim", timeout=60)
+        g.wait_until("! readlink /sys/bus/pci_express/devices/*:pcie*04/driver | grep -v pciehp", 60)
+
+
+class Ours:
+    """hotplugd, and `hpctl --all`."""
+    name = "hotplugd"
+    eject, insert = "hpctl eject --all", "hpctl insert --all"
+
+    @staticmethod
+    def takes(g):
+        g.run("systemctl start hotplugd", timeout=60)
+        g.wait_until(f"test $(hpctl --no-legend list | grep -c shim) = {len(SLOTS)} && {NO_JOBS}", 60)
+
+
+def timed(g, command):
+    """Seconds that a shell command takes."""
+    return float(g.run(["python3", "-c", TIMED, command], timeout=DEADLINE).out)
+
+
+def bound(g):
+    """Addresses of the drives that have their driver."""
+    return set(g.out("ls /sys/bus/pci/drivers/nvme | grep ^0000 || true").split())
+
+
+def until_bound(g, count):
+    g.wait_until(f"test $(ls /sys/bus/pci/drivers/nvme 2>/dev/null | grep -c ^0000) = {count}", DEADLINE)
+
+
+def is_idle(g, system):
+    if system is Ours:
+        g.wait_until(NO_JOBS, DEADLINE)
+    g.wait_until("! grep -qs '^State:.D' /proc/[0-9]*/status", DEADLINE)
+
+
+def plugged(g, system):
+    """Seconds from sixteen cards, all put in at the same moment, to their drivers."""
+    watch = g.spawn(["python3", "-u", "-c", BINDINGS])
+    watch.wait_for("listening", timeout=20)
+    start = float(g.out(["python3", "-c", "import time; print(time.monotonic())"]))
+    g.qmp("stop")           # and with it the guest's clock
+    for slot in SLOTS:
+        g.plug("nvme", slot)
+    g.qmp("cont")
+    until_bound(g, len(SLOTS))
+    watch.wait_for(rf"(?:bound [\d.]+\s+){{{len(SLOTS)}}}", timeout=20)
+    watch.kill()
+    is_idle(g, system)
+    times = [float(line.split()[1]) for line in watch.out.splitlines() if line.startswith("bound")]
+    return max(times) - start
+
+
+def ejected(g, system):
+    """Seconds of an eject of all; the VMM says that they are out."""
+    cards = list(g.plugged)
+    took = timed(g, system.eject)
+    for card in cards:
+        g.wait_deleted(card, DEADLINE)
+    is_idle(g, system)
+    assert not bound(g)
+    return took
+
+
+def cycled(g, system):
+    """Seconds of an insert of all, which were told to go first."""
+    g.run(system.eject, timeout=DEADLINE)
+    is_idle(g, system)
+    assert not bound(g)
+    took = timed(g, system.insert)
+    until_bound(g, len(SLOTS))
+    is_idle(g, system)
+    return took
+
+
+def compared(g, rounds, measure):
+    """Both systems measured in turn, `rounds` times after one that warms up:
+    {name: [what measure() returned]}."""
+    took = {Stock.name: [], Ours.name: []}
+    order = [Stock, Ours]
+    has = Ours          # as the guest starts
+    for number in range(rounds + 1):
+        for system in order if number % 2 else reversed(order):
+            if system is not has:
+                system.takes(g)
+                has = system
+            result = measure(g, system)
+            print(f"round {number}: {system.name}: {json.dumps(result)}", flush=True)
+            if number:
+                took[system.name].append(result)
+    return took

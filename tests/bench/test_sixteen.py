@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Sixteen drives at once: hotplugd is not slower than the kernel's drivers."""
+
+import statistics
+
+from bench import sixteen
+from lab import results
+
+
+def ratios(took):
+    return [ours / stock for stock, ours in zip(took["stock"], took["hotplugd"])]
+
+
+def row(what, took):
+    return [what, results.spread(took["stock"], "s"), results.spread(took["hotplugd"], "s"),
+            results.spread(ratios(took))]
+
+
+def test_sixteen_drives_go_and_come_as_fast_as_with_the_kernels_drivers(guest, rounds, record):
+    g = guest(sixteen.POWERED, fresh=True)
+    both = sixteen.compared(g, rounds, lambda g, system: (sixteen.plugged(g, system), sixteen.ejected(g, system)))
+    plugged, ejected = ({name: [pair[i] for pair in took] for name, took in both.items()} for i in (0, 1))
+    g = guest(sixteen.KEPT, fresh=True)
+    sixteen.plugged(g, sixteen.Ours)
+    cycled = sixteen.compared(g, rounds, sixteen.cycled)
+
+    record("Sixteen NVMe drives at once", results.table(
+        ["what", "stock", "hotplugd", "ratio"],
+        [row("eject: `hpctl eject --all`, 16 writes to `power`", ejected),
+         row("insert: 16 cards put in at the same moment", plugged),
+         row("insert: `hpctl insert --all`, 16 writes to `power`", cycled)])
+        + "\n\nRatio: hotplugd's time by that of pciehp just before or after, in the same guest.")
+    assert statistics.median(ratios(ejected)) <= 1.0
+    assert statistics.median(ratios(plugged)) <= 1.1
+    assert statistics.median(ratios(cycled)) <= 1.1
