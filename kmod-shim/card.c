@@ -1,32 +1,158 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * card.c - is this the card that was here before the machine slept?
+ * card.c - is this the card whose devices are there?
  *
- * Used by the PM callbacks of both kinds of slots, which run while nobody removes
- * anything. A card that was changed is gone as far as its drivers and the
- * controller are concerned, until its devices have been removed; then the new one
- * is there. Which properties tell is pciehp's choice (pciehp_device_replaced()).
+ * Asked after the machine slept, after a reset, and when a link came back. A card
+ * that was changed is gone as far as its drivers and the controller are concerned,
+ * until its devices have been removed; then the new one is there. Which properties
+ * tell is pciehp's choice (pciehp_device_replaced() of later kernels).
+ *
+ * Takes pci_bus_sem, which is the last lock in the contract of slot.h; may sleep.
  */
+#include <linux/delay.h>
 #include <linux/pci.h>
 #include "event.h"
+#include "port.h"
 #include "slot.h"
 
-static void hps_card_read(struct hps_slot *slot, struct hps_card *card)
+#define HPS_CARD_READY_MS	1000	/* for a device that was reset to answer */
+#define HPS_CARD_RESTORE_MS	1000	/* for who reset a device to put it right */
+
+/* Function 0 of the devices that are there, with a reference, or NULL. */
+static struct pci_dev *hps_card_device(struct hps_slot *slot)
 {
 	u8 device = slot->device == HPS_DEVICE_ALL ? 0 : slot->device;
-	struct pci_bus *bus = slot->port->subordinate;
-	struct pci_dev *pdev = bus ? pci_get_slot(bus, PCI_DEVFN(device, 0)) : NULL;
+	struct pci_bus *bus = hps_port_bus(slot->port);
+	struct pci_dev *pdev;
 
-	*card = (struct hps_card){ };
+	if (!bus)
+		return NULL;
+	pdev = pci_get_slot(bus, PCI_DEVFN(device, 0));
+	put_device(&bus->dev);
+	return pdev;
+}
+
+/* A slot that has just become ours learns what is in it. */
+void hps_card_learn(struct hps_slot *slot)
+{
+	struct pci_dev *pdev = hps_card_device(slot);
+
 	if (!pdev)
 		return;
-	pci_read_config_dword(pdev, PCI_VENDOR_ID, &card->id);
-	pci_read_config_dword(pdev, PCI_CLASS_REVISION, &card->class);
-	if (pdev->hdr_type == PCI_HEADER_TYPE_NORMAL)
-		pci_read_config_dword(pdev, PCI_SUBSYSTEM_VENDOR_ID, &card->subsystem);
-	card->serial = pci_get_dsn(pdev);
-	card->known = !PCI_POSSIBLE_ERROR(card->id);
+	WRITE_ONCE(slot->serial, pci_get_dsn(pdev));
 	pci_dev_put(pdev);
+}
+
+/* A device was found, by us or anybody else; the rescan lock is held. */
+void hps_card_appeared(struct pci_dev *pdev)
+{
+	struct hps_slot *slot;
+
+	if (PCI_FUNC(pdev->devfn) || pdev->is_virtfn)
+		return;
+	slot = hps_slot_get_by_device(pdev);
+	if (!slot)
+		return;
+	WRITE_ONCE(slot->serial, pci_get_dsn(pdev));
+	hps_slot_put(slot);
+}
+
+static bool hps_card_reads(struct pci_dev *pdev, int reg, u32 expected)
+{
+	u32 value;
+
+	return !pci_read_config_dword(pdev, reg, &value) && value == expected;
+}
+
+/* A device that is not ready says so with a vendor ID of 1 (PCIe r6.0, sec 2.3.2). */
+static void hps_card_wait_ready(struct pci_dev *pdev)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(HPS_CARD_READY_MS);
+	u16 vendor;
+
+	while (!pci_read_config_word(pdev, PCI_VENDOR_ID, &vendor) && vendor == 1 &&
+	       time_before(jiffies, deadline))
+		msleep(20);
+}
+
+static bool hps_card_is_another(struct hps_slot *slot, struct pci_dev *pdev)
+{
+	if (hps_inject_card_changed(slot))
+		return true;
+	hps_card_wait_ready(pdev);
+	if (!hps_card_reads(pdev, PCI_VENDOR_ID, pdev->vendor | (u32)pdev->device << 16) ||
+	    !hps_card_reads(pdev, PCI_CLASS_REVISION, pdev->revision | pdev->class << 8))
+		return true;
+	if (pdev->hdr_type == PCI_HEADER_TYPE_NORMAL &&
+	    !hps_card_reads(pdev, PCI_SUBSYSTEM_VENDOR_ID,
+			    pdev->subsystem_vendor | (u32)pdev->subsystem_device << 16))
+		return true;
+	return pci_get_dsn(pdev) != READ_ONCE(slot->serial);
+}
+
+static bool hps_card_is_lost(const struct pci_dev *pdev)
+{
+	return pdev->error_state == pci_channel_io_perm_failure;
+}
+
+/* Its driver has enabled it, and it knows nothing of that. */
+static bool hps_card_is_blank(struct pci_dev *pdev)
+{
+	u16 command;
+
+	return pci_is_enabled(pdev) && !hps_card_is_lost(pdev) &&
+	       !pci_read_config_word(pdev, PCI_COMMAND, &command) &&
+	       !(command & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER));
+}
+
+static void hps_card_lose(struct hps_slot *slot, const char *why)
+{
+	pci_info(slot->port, "Slot(%s): %s\n", slot->name, why);
+	spin_lock_irq(&slot->lock);
+	slot->replaced = true;
+	spin_unlock_irq(&slot->lock);
+	hps_slot_disconnect(slot);
+}
+
+/* Compares. Returns whether the card is another one, which is marked then. */
+bool hps_card_check(struct hps_slot *slot)
+{
+	struct pci_dev *pdev = hps_card_device(slot);
+	bool another;
+
+	if (!pdev)
+		return false;
+	another = !hps_card_is_lost(pdev) && hps_card_is_another(slot, pdev);
+	pci_dev_put(pdev);
+	if (another)
+		hps_card_lose(slot, "card was changed");
+	return another;
+}
+
+/*
+ * The same, and whether it is the one but was reset, and who did that has not put
+ * it right in a second.
+ */
+bool hps_card_check_config(struct hps_slot *slot)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(HPS_CARD_RESTORE_MS);
+	struct pci_dev *pdev;
+	bool blank = false;
+
+	if (hps_card_check(slot))
+		return true;
+	pdev = hps_card_device(slot);
+	if (!pdev)
+		return false;
+	while (!blank && hps_card_is_blank(pdev)) {
+		blank = time_after(jiffies, deadline);
+		if (!blank && wait_event_timeout(slot->wait, READ_ONCE(slot->dead), HZ / 50))
+			break;
+	}
+	pci_dev_put(pdev);
+	if (blank)
+		hps_card_lose(slot, "card was reset");
+	return blank;
 }
 
 static bool hps_card_present(struct hps_slot *slot)
@@ -37,31 +163,10 @@ static bool hps_card_present(struct hps_slot *slot)
 	return level.status & HPSHIM_STATUS_PRESENT;
 }
 
-/* On the way to sleep: remembers what is in the slot. */
-void hps_card_note(struct hps_slot *slot)
+/* On the way to sleep: remembers whether there is a card, which may be off. */
+void hps_card_asleep(struct hps_slot *slot)
 {
-	hps_card_read(slot, &slot->card);
-	slot->card.present = hps_card_present(slot);
-	hps_inject_card(slot, &slot->card.serial);
-}
-
-/*
- * On the way back, before the card's drivers are: compares. It is the last moment
- * to keep a driver from a card that it does not know.
- */
-void hps_card_check(struct hps_slot *slot)
-{
-	struct hps_card now;
-
-	if (!slot->card.known)
-		return;
-	hps_card_read(slot, &now);
-	if (now.id == slot->card.id && now.class == slot->card.class &&
-	    now.subsystem == slot->card.subsystem && now.serial == slot->card.serial)
-		return;
-	pci_info(slot->port, "Slot(%s): card was changed during sleep\n", slot->name);
-	WRITE_ONCE(slot->replaced, true);
-	hps_slot_disconnect(slot);
+	slot->slept_present = hps_card_present(slot);
 }
 
 /* The slot works again: tells that it slept, and whether a card came or went. */
@@ -69,16 +174,7 @@ void hps_card_awake(struct hps_slot *slot)
 {
 	u32 saw = BIT(HPSHIM_EVENT_RESUME);
 
-	if (slot->card.present != hps_card_present(slot))
+	if (slot->slept_present != hps_card_present(slot))
 		saw |= BIT(HPSHIM_EVENT_PRESENCE);
 	hps_slot_saw(slot, saw);
-}
-
-/* The devices of a card that was changed are removed. */
-void hps_card_removed(struct hps_slot *slot)
-{
-	if (!READ_ONCE(slot->replaced))
-		return;
-	WRITE_ONCE(slot->replaced, false);
-	hps_slot_saw(slot, BIT(HPSHIM_EVENT_PRESENCE));
 }

@@ -15,6 +15,7 @@
  * again once it has the lock: the slot may have gone while it waited.
  */
 #include <linux/device.h>
+#include <linux/module.h>
 #include <linux/string.h>
 #include "event.h"
 #include "service.h"
@@ -41,9 +42,8 @@ static int hps_commit_remove(struct hps_slot *slot)
 
 	if (!bus)
 		return -ENODEV;
-	hps_slot_status(slot, &level);
-	/* A card without a link is out of reach as well. */
-	present = level.status & HPSHIM_STATUS_PRESENT &&
+	/* A card without a link is out of reach as well, and so is one below a port that is. */
+	present = hps_slot_status(slot, &level) && level.status & HPSHIM_STATUS_PRESENT &&
 		  (level.status & HPSHIM_STATUS_LINK || !(slot->caps & HPSHIM_CAP_LINK));
 	if (!present)
 		hps_slot_disconnect(slot);
@@ -85,21 +85,14 @@ static int hps_commit_rescan(struct hps_slot *slot)
 	return 0;
 }
 
-static int hps_commit_run(const char *address, bool check, u32 generation, bool rescan)
+static int hps_commit_slot(struct hps_slot *slot, bool rescan)
 {
 	struct hps_event done = {
 		.event = HPSHIM_EVENT_COMMIT,
 		.carries = HPS_CARRIES_ERRNO | HPS_CARRIES_VALUE,
 		.value = rescan,
 	};
-	struct hps_slot *slot = hps_slot_get_by_address(address);
-
-	if (!slot)
-		return -ENODEV;
-	if (check && slot->generation != generation) {
-		hps_slot_put(slot);
-		return -ESTALE;
-	}
+	bool replaced = READ_ONCE(slot->replaced);
 
 	pci_lock_rescan_remove();
 	if (READ_ONCE(slot->dead))
@@ -109,10 +102,29 @@ static int hps_commit_run(const char *address, bool check, u32 generation, bool 
 	pci_unlock_rescan_remove();
 
 	hps_event_send(slot, &done);
-	if (!done.error && !rescan)
-		hps_card_removed(slot);
-	hps_slot_put(slot);
+	/* The devices of a card that was changed are gone: now the other one counts. */
+	if (!done.error && !rescan && replaced)
+		hps_slot_saw(slot, BIT(HPSHIM_EVENT_PRESENCE));
 	return done.error;
+}
+
+static int hps_commit_run(const char *address, bool check, u32 generation, bool rescan)
+{
+	struct hps_slot *slot = hps_slot_get_by_address(address);
+	int error;
+
+	if (!slot)
+		return -ENODEV;
+	if (check && slot->generation != generation) {
+		error = -ESTALE;
+	} else if (!hps_slot_hold(slot)) {
+		error = -EBUSY;		/* it is about to be given back */
+	} else {
+		error = hps_commit_slot(slot, rescan);
+		hps_slot_unhold(slot);
+	}
+	hps_slot_put(slot);
+	return error;
 }
 
 static ssize_t hps_commit_store(const char *buf, size_t count, bool rescan)
@@ -130,7 +142,11 @@ static ssize_t hps_commit_store(const char *buf, size_t count, bool rescan)
 	if (!*address || strlen(address) >= HPSHIM_ADDRESS_MAX ||
 	    (number && kstrtou32(number, 10, &generation)))
 		return -EINVAL;
+	/* The module stays for as long as a driver takes: rmmod says that it is in use. */
+	if (!try_module_get(THIS_MODULE))
+		return -ENODEV;
 	error = hps_commit_run(address, number, generation, rescan);
+	module_put(THIS_MODULE);
 	return error ?: count;
 }
 

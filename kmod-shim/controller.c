@@ -18,7 +18,8 @@
 /* A controller that has sent one heartbeat is dead after this long without. */
 #define HPS_HEARTBEAT	(30 * HZ)
 
-static DEFINE_SPINLOCK(hps_controller_lock);	/* all of the following */
+/* All of the following; taken before the lock of the list of ports. */
+static DEFINE_SPINLOCK(hps_controller_lock);
 static u32 hps_portid;				/* 0: no controller */
 static struct pid *hps_tgid;			/* process that became controller */
 static unsigned int hps_grace_ms;
@@ -28,15 +29,13 @@ static bool hps_closed;				/* the module is on its way out */
 
 static void hps_controller_grace_over(struct work_struct *work)
 {
-	bool gone;
-
+	/* Under the lock, or a controller that comes at this moment would lose its slots. */
 	spin_lock(&hps_controller_lock);
-	gone = !hps_portid;
+	if (!hps_portid) {
+		pr_info("hpshim: no controller: slots go back to their native drivers\n");
+		hps_port_release_all(false);
+	}
 	spin_unlock(&hps_controller_lock);
-	if (!gone)
-		return;
-	pr_info("hpshim: no controller: slots go back to their native drivers\n");
-	hps_port_release_all(false);
 }
 
 static DECLARE_DELAYED_WORK(hps_grace_work, hps_controller_grace_over);
@@ -134,8 +133,8 @@ void hps_controller_clear(void)
 	spin_lock(&hps_controller_lock);
 	hps_controller_drop();
 	cancel_delayed_work(&hps_grace_work);
-	spin_unlock(&hps_controller_lock);
 	hps_port_release_all(false);
+	spin_unlock(&hps_controller_lock);
 }
 
 /* The module is being unloaded: nobody is controller any more, nor becomes it. */

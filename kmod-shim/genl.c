@@ -49,7 +49,8 @@ static const struct nla_policy hps_set_indicator_policy[] = {
 
 static const struct nla_policy hps_answer_policy[] = {
 	[HPSHIM_A_REQUEST] = { .type = NLA_U64 },
-	[HPSHIM_A_ERRNO] = NLA_POLICY_RANGE(NLA_S32, -MAX_ERRNO, 0),
+	/* Those beyond are the kernel's own, and mean something to a system call. */
+	[HPSHIM_A_ERRNO] = NLA_POLICY_RANGE(NLA_S32, -EHWPOISON, 0),
 };
 
 static const struct nla_policy hps_replay_policy[] = {
@@ -130,8 +131,8 @@ static int hps_genl_put(struct sk_buff *skb, u32 portid, u32 seq, int flags, u8 
 }
 
 /*
- * Sends an event to the group. What cannot be sent is in the ring, and the gap
- * in the numbers shows.
+ * Sends an event to the group. What cannot be sent is in the ring, and the socket's
+ * error or the gap in the numbers shows.
  */
 void hps_genl_multicast(const struct hps_event *event)
 {
@@ -140,8 +141,10 @@ void hps_genl_multicast(const struct hps_event *event)
 	if (!genl_has_listeners(&hps_family, &init_net, 0))
 		return;
 	skb = genlmsg_new(GENLMSG_DEFAULT_SIZE, GFP_KERNEL);
-	if (!skb)
+	if (!skb) {
+		genl_set_err(&hps_family, &init_net, 0, 0, -ENOBUFS);
 		return;
+	}
 	if (hps_genl_put(skb, 0, 0, 0, HPSHIM_CMD_EVENT, event)) {
 		WARN_ON_ONCE(1);
 		nlmsg_free(skb);

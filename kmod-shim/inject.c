@@ -8,6 +8,7 @@
  * injected, a power fault until the next power-on.
  */
 #include <linux/delay.h>
+#include <linux/moduleparam.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
 #include "slot.h"
@@ -78,16 +79,26 @@ bool hps_inject_loses_command(struct hps_slot *slot)
 	return loses;
 }
 
-/* Is the card to be another one when the machine wakes up? */
-void hps_inject_card(struct hps_slot *slot, u64 *serial)
+/* Is the card to be another one, now that it is looked at? */
+bool hps_inject_card_changed(struct hps_slot *slot)
 {
 	unsigned long flags;
+	bool changed;
 
 	spin_lock_irqsave(&slot->forced.lock, flags);
-	if (slot->forced.card_changed)
-		*serial = ~*serial;
+	changed = slot->forced.card_changed;
 	slot->forced.card_changed = false;
 	spin_unlock_irqrestore(&slot->forced.lock, flags);
+	return changed;
+}
+
+static bool user_indicators;
+module_param(user_indicators, bool, 0444);
+MODULE_PARM_DESC(user_indicators, "Test build: indicators of all ports belong to user space, as below VMD");
+
+bool hps_inject_user_indicators(void)
+{
+	return user_indicators;
 }
 
 static void hps_inject_once(struct hps_slot *slot, u32 what)

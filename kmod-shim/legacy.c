@@ -79,6 +79,7 @@ struct hps_request {
  * Two slots are the same only by the same number, so the native driver's counts.
  */
 static u16 hps_legacy_all = PCI_SLOT_ALL_DEVICES;
+static bool hps_legacy_all_known;
 
 static LIST_HEAD(hps_requests);
 static DEFINE_SPINLOCK(hps_requests_lock);	/* the list, its requests, the counter */
@@ -88,6 +89,7 @@ static u64 hps_last_request;
 void hps_legacy_number_all(u16 number)
 {
 	WRITE_ONCE(hps_legacy_all, number);
+	WRITE_ONCE(hps_legacy_all_known, true);
 }
 
 /* Slot behind a place, with a reference, or NULL. */
@@ -124,7 +126,8 @@ static long hps_legacy_wait(struct hps_request *request)
 	DEFINE_WAIT(wait);
 
 	for (;;) {
-		prepare_to_wait(&slot->wait, &wait, TASK_KILLABLE | TASK_FREEZABLE);
+		/* Unsafe: a writer holds its file; nobody drains that while tasks are frozen. */
+		prepare_to_wait(&slot->wait, &wait, TASK_KILLABLE | TASK_FREEZABLE_UNSAFE);
 		if (READ_ONCE(request->done) || READ_ONCE(slot->dead) || !left)
 			break;
 		if (fatal_signal_pending(current)) {
@@ -213,6 +216,28 @@ int hps_legacy_answer(u64 id, int error)
 	return result;
 }
 
+/*
+ * Nobody will answer who waits at @slot. Returns whether one of them wants power:
+ * then the slot is to go back to its native driver, which does that.
+ */
+bool hps_legacy_give_up(struct hps_slot *slot)
+{
+	struct hps_request *request;
+	bool power = false;
+
+	spin_lock(&hps_requests_lock);
+	list_for_each_entry(request, &hps_requests, node) {
+		if (request->slot != slot || request->done)
+			continue;
+		power |= request->value;
+		request->error = request->value ? 0 : -ENODEV;
+		WRITE_ONCE(request->done, true);
+	}
+	wake_up_all(&slot->wait);
+	spin_unlock(&hps_requests_lock);
+	return power;
+}
+
 /* A new controller has not heard of the writers that wait. */
 void hps_legacy_resend(void)
 {
@@ -266,6 +291,29 @@ static int hps_legacy_set_attention(struct hotplug_slot *hotplug, u8 value)
 	error = slot->ops->indicators(slot, HPSHIM_INDICATOR_UNKNOWN, indicators[value]);
 	hps_slot_put(slot);
 	return error;
+}
+
+/* For user space that drives the indicators itself: bits 9:6 of Slot Control. */
+static int hps_legacy_raw_attention(struct hotplug_slot *hotplug, bool set, u8 *value)
+{
+	struct hps_slot *slot = hps_legacy_slot(hotplug);
+	int error;
+
+	if (!slot)
+		return -ENODEV;
+	error = slot->ops->raw_indicators(slot, set, value);
+	hps_slot_put(slot);
+	return error;
+}
+
+static int hps_legacy_set_raw_attention(struct hotplug_slot *hotplug, u8 value)
+{
+	return hps_legacy_raw_attention(hotplug, true, &value);
+}
+
+static int hps_legacy_get_raw_attention(struct hotplug_slot *hotplug, u8 *value)
+{
+	return hps_legacy_raw_attention(hotplug, false, value);
 }
 
 static int hps_legacy_level(struct hotplug_slot *hotplug, struct hps_level *level)
@@ -386,13 +434,16 @@ static int hps_legacy_register(struct hps_legacy *legacy, struct pci_bus *bus, c
  * Keeps the native driver away from the slot of @port, which has just appeared:
  * its probe() finds the slot taken and gives up before it asks for an interrupt,
  * and the driver core offers the port to us. Ends with hps_legacy_init_slot(),
- * by which the place becomes that slot's, or with hps_legacy_unreserve().
+ * by which the place becomes that slot's, or with hps_legacy_unreserve(). Not
+ * before the number is known by which the native driver would look for it.
  */
 int hps_legacy_reserve(struct pci_dev *port, const char *name)
 {
 	struct hps_legacy *legacy;
 	int error;
 
+	if (!READ_ONCE(hps_legacy_all_known))
+		return -EAGAIN;
 	mutex_lock(&hps_legacy_mutex);
 	legacy = hps_legacy_place(port, HPS_DEVICE_ALL);
 	error = !legacy ? -ENOMEM : legacy->used ? -EBUSY : 0;
@@ -464,7 +515,10 @@ int hps_legacy_init_slot(struct hps_slot *slot, struct pci_bus *bus, const char 
 	};
 	if (slot->caps & HPSHIM_CAP_LATCH)
 		legacy->ops.get_latch_status = hps_legacy_get_latch;
-	if (slot->caps & HPSHIM_CAP_ATTENTION_INDICATOR) {
+	if (slot->user_indicators) {
+		legacy->ops.get_attention_status = hps_legacy_get_raw_attention;
+		legacy->ops.set_attention_status = hps_legacy_set_raw_attention;
+	} else if (slot->caps & HPSHIM_CAP_ATTENTION_INDICATOR) {
 		legacy->ops.get_attention_status = hps_legacy_get_attention;
 		legacy->ops.set_attention_status = hps_legacy_set_attention;
 	}

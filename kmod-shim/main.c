@@ -11,7 +11,7 @@
  *	shpc.c, -power.c, -pm.c	the same for bridges with an SHPC
  *	slot.c, op.c		slots, and operations on them
  *	event.c, genl.c		what the controller hears and says
- *	card.c			whether a card was changed during sleep
+ *	card.c			whether a card is still the one whose devices are there
  *	controller.c, port.c	who the controller is, which ports are ours
  *	commit.c		removal and rescan of a slot's devices
  *	legacy.c		/sys/bus/pci/slots

@@ -34,10 +34,18 @@ static bool hps_pcie_pme_is_native(struct hps_pcie *pcie)
 	return pci_find_host_bridge(pcie->slot.port->bus)->native_pme;
 }
 
-/* What we want Slot Control to be, before we write anything else to it. */
+/* Of Slot Control, what is ours. */
+static u16 hps_pcie_ours(const struct hps_pcie *pcie)
+{
+	if (pcie->slot.user_indicators)
+		return HPS_PCIE_KEEP & ~(PCI_EXP_SLTCTL_AIC | PCI_EXP_SLTCTL_PIC);
+	return HPS_PCIE_KEEP;
+}
+
+/* What we want that to be, before we write anything else to it. */
 static u16 hps_pcie_wanted(const struct hps_pcie *pcie)
 {
-	return (pcie->slot_ctrl & HPS_PCIE_KEEP & ~HPS_PCIE_NOTIFY) | pcie->notify;
+	return (pcie->slot_ctrl & hps_pcie_ours(pcie) & ~HPS_PCIE_NOTIFY) | pcie->notify;
 }
 
 /*
@@ -46,7 +54,7 @@ static u16 hps_pcie_wanted(const struct hps_pcie *pcie)
  */
 static void hps_pcie_restore(struct hps_pcie *pcie, u16 wanted)
 {
-	if (!hps_pcie_write_command(pcie, wanted, HPS_PCIE_KEEP))
+	if (!hps_pcie_write_command(pcie, wanted, hps_pcie_ours(pcie)))
 		hps_pcie_wait_command(pcie);
 }
 
@@ -54,7 +62,8 @@ static void hps_pcie_restore(struct hps_pcie *pcie, u16 wanted)
 static void hps_pcie_was_restored(struct hps_pcie *pcie)
 {
 	pcie->started = jiffies;
-	WRITE_ONCE(pcie->busy, !(pcie->slot_cap & PCI_EXP_SLTCAP_NCCS));
+	WRITE_ONCE(pcie->busy, !(pcie->slot_cap & PCI_EXP_SLTCAP_NCCS ||
+				 pcie->slot.port->broken_cmd_compl));
 }
 
 /* Mask what fires when the link goes down on the way to sleep. */
@@ -64,7 +73,7 @@ int hps_pcie_suspend(struct pcie_device *service)
 
 	if (!pcie)
 		return 0;
-	hps_card_note(&pcie->slot);
+	hps_card_asleep(&pcie->slot);
 	if (!hps_pcie_pme_is_native(pcie))
 		return 0;
 	mutex_lock(&pcie->command);
@@ -127,13 +136,23 @@ int hps_pcie_resume(struct pcie_device *service)
  */
 int hps_pcie_slot_reset(struct pcie_device *service)
 {
-	struct hps_pcie *pcie = service->priv_data;
+	struct hps_pcie *pcie;
 
+	/*
+	 * The core holds the port's device_lock and not the service's, so our
+	 * remove() may run at this moment.
+	 */
+	rcu_read_lock();
+	pcie = READ_ONCE(service->priv_data);
+	if (pcie && !kref_get_unless_zero(&pcie->slot.ref))
+		pcie = NULL;
+	rcu_read_unlock();
 	if (!pcie)
 		return 0;
 	WRITE_ONCE(pcie->resetting, true);
 	pcie_capability_write_word(service->port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS);
 	hps_slot_queue_work(&pcie->slot, &pcie->restore_work, hps_wq);
+	hps_slot_put(&pcie->slot);
 	return 0;
 }
 
@@ -167,11 +186,13 @@ void hps_pcie_restore_work(struct work_struct *work)
 	}
 	mutex_unlock(&pcie->command);
 
-	/* A link that did not come back was taken for a part of the reset. */
-	hps_slot_status(slot, &level);
-	if (pcie->link_reporting && level.status & HPSHIM_STATUS_OCCUPIED &&
-	    !(level.status & HPSHIM_STATUS_LINK))
-		saw |= BIT(HPSHIM_EVENT_LINK);
+	/* A link that is not back, or not with that card, was taken for a part of the reset. */
+	if (hps_slot_status(slot, &level) && level.status & HPSHIM_STATUS_OCCUPIED) {
+		if (pcie->link_reporting && !(level.status & HPSHIM_STATUS_LINK))
+			saw |= BIT(HPSHIM_EVENT_LINK);
+		else if (hps_card_check(slot))
+			saw |= BIT(HPSHIM_EVENT_PRESENCE);
+	}
 	hps_slot_saw(slot, saw);
 	hps_slot_put(slot);
 }

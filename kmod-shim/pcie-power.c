@@ -23,6 +23,7 @@
 #define HPS_LINK_SETTLE_MS	100	/* after it is up (PCIe r6.0, sec 6.6.1) */
 #define HPS_PRESENCE_MS		1250	/* for out-of-band presence to follow */
 #define HPS_VENDOR_MS		1000	/* for the device to answer */
+#define HPS_INTERLOCK_MS	200	/* for the interlock to move */
 
 /* Reads a PCIe capability register, unless the slot is dead or does not respond. */
 int hps_pcie_read(struct hps_pcie *pcie, int reg, u16 *value)
@@ -132,26 +133,27 @@ int hps_pcie_write_command(struct hps_pcie *pcie, u16 value, u16 mask)
 /* One command from start to completion. */
 static int hps_pcie_command(struct hps_pcie *pcie, u16 value, u16 mask)
 {
-	int error;
+	int error = -ENODEV;
 
 	mutex_lock(&pcie->command);
-	error = hps_pcie_write_command(pcie, value, mask);
+	if (!READ_ONCE(pcie->slot.going))
+		error = hps_pcie_write_command(pcie, value, mask);
 	if (!error)
 		hps_pcie_wait_command(pcie);
 	mutex_unlock(&pcie->command);
 	return error;
 }
 
-static void hps_pcie_level(struct hps_slot *slot, struct hps_level *level)
+static bool hps_pcie_level(struct hps_slot *slot, struct hps_level *level)
 {
 	struct hps_pcie *pcie = to_hps_pcie(slot);
 	u16 status, control, link = 0;
 
 	if (hps_pcie_read(pcie, PCI_EXP_SLTSTA, &status) ||
 	    hps_pcie_read(pcie, PCI_EXP_SLTCTL, &control))
-		return;
+		return false;
 	if (pcie->link_reporting && hps_pcie_read(pcie, PCI_EXP_LNKSTA, &link))
-		return;
+		return false;
 
 	if (link & PCI_EXP_LNKSTA_DLLLA)
 		level->status |= HPSHIM_STATUS_LINK;
@@ -170,6 +172,7 @@ static void hps_pcie_level(struct hps_slot *slot, struct hps_level *level)
 		level->power_indicator = FIELD_GET(PCI_EXP_SLTCTL_PIC, control);
 	if (pcie->slot_cap & PCI_EXP_SLTCAP_AIP)
 		level->attention_indicator = FIELD_GET(PCI_EXP_SLTCTL_AIC, control);
+	return true;
 }
 
 static int hps_pcie_switch_on(struct hps_pcie *pcie)
@@ -178,7 +181,7 @@ static int hps_pcie_switch_on(struct hps_pcie *pcie)
 	int error = 0;
 
 	mutex_lock(&pcie->command);
-	if (pcie->slot.dead) {
+	if (READ_ONCE(pcie->slot.going)) {
 		error = -ENODEV;
 		goto unlock;
 	}
@@ -218,10 +221,7 @@ static int hps_pcie_poll(struct hps_pcie *pcie, int reg, u16 bits, unsigned int 
 	}
 }
 
-/*
- * Does function 0 below the port answer? 1: yes. A device that is not ready says
- * so with a vendor ID of 1 (PCIe r6.0, sec 2.3.2).
- */
+/* Does function 0 below the port answer? 1: yes. */
 static int hps_pcie_answers(struct hps_pcie *pcie)
 {
 	struct pci_dev *port = pcie->slot.port;
@@ -230,14 +230,8 @@ static int hps_pcie_answers(struct hps_pcie *pcie)
 
 	/* While the slot is not dead, its port still has its bus. */
 	mutex_lock(&pcie->command);
-	if (!pcie->slot.dead && port->subordinate) {
-		answers = 0;
-		if (!pci_bus_read_config_dword(port->subordinate, PCI_DEVFN(0, 0),
-					       PCI_VENDOR_ID, &id) &&
-		    id != 0 && id != 0x0000ffff && id != 0xffff0000 &&
-		    !PCI_POSSIBLE_ERROR(id) && (id & 0xffff) != 1)
-			answers = 1;
-	}
+	if (!READ_ONCE(pcie->slot.going) && port->subordinate)
+		answers = pci_bus_read_dev_vendor_id(port->subordinate, PCI_DEVFN(0, 0), &id, 0);
 	mutex_unlock(&pcie->command);
 	return answers;
 }
@@ -381,20 +375,52 @@ static int hps_pcie_indicators(struct hps_slot *slot, u8 power, u8 attention)
 	return mask ? hps_pcie_command(pcie, value, mask) : 0;
 }
 
-static int hps_pcie_interlock(struct hps_slot *slot, bool engage)
+/* Both indicators as they are in Slot Control, for who knows what his enclosure makes of it. */
+static int hps_pcie_raw_indicators(struct hps_slot *slot, bool set, u8 *value)
 {
+	const u16 mask = PCI_EXP_SLTCTL_AIC | PCI_EXP_SLTCTL_PIC;
 	struct hps_pcie *pcie = to_hps_pcie(slot);
-	u16 status;
+	u16 control;
 	int error;
 
+	if (set)
+		return hps_pcie_command(pcie, *value << 6 & mask, mask);
+	error = hps_pcie_read(pcie, PCI_EXP_SLTCTL, &control);
+	if (!error)
+		*value = (control & mask) >> 6;
+	return error;
+}
+
+static bool hps_pcie_is_engaged(struct hps_pcie *pcie)
+{
+	u16 status = 0;
+
+	hps_pcie_read(pcie, PCI_EXP_SLTSTA, &status);
+	return status & PCI_EXP_SLTSTA_EIS;
+}
+
+/* Engages or disengages; that takes time, and its end is seen in the status only. */
+static int hps_pcie_interlock(struct hps_slot *slot, bool engage)
+{
+	unsigned long deadline = jiffies + msecs_to_jiffies(HPS_INTERLOCK_MS);
+	struct hps_pcie *pcie = to_hps_pcie(slot);
+	int error = 0;
+
 	mutex_lock(&pcie->command);
-	error = hps_pcie_read(pcie, PCI_EXP_SLTSTA, &status);
-	if (!error && engage != !!(status & PCI_EXP_SLTSTA_EIS)) {
+	if (READ_ONCE(slot->going)) {
+		error = -ENODEV;
+	} else if (engage != hps_pcie_is_engaged(pcie)) {
 		error = hps_pcie_write_command(pcie, PCI_EXP_SLTCTL_EIC, 0);
 		if (!error)
 			hps_pcie_wait_command(pcie);
 	}
 	mutex_unlock(&pcie->command);
+	while (!error && engage != hps_pcie_is_engaged(pcie)) {
+		if (time_after(jiffies, deadline))
+			return -ETIMEDOUT;
+		if (!hps_slot_sleep(slot, 10))
+			return READ_ONCE(slot->dead) ? -ENODEV : -ECANCELED;
+	}
 	return error;
 }
 
@@ -403,18 +429,21 @@ static int hps_pcie_interlock(struct hps_slot *slot, bool engage)
  * is not held over the reset, which takes long and may want pci_bus_sem: a
  * removal must not wait for it.
  */
-static int hps_pcie_reset(struct hps_slot *slot)
+static int hps_pcie_reset_held(struct hps_slot *slot)
 {
 	struct hps_pcie *pcie = to_hps_pcie(slot);
 	const u16 enables = pcie->notify & (PCI_EXP_SLTCTL_PDCE | PCI_EXP_SLTCTL_DLLSCE);
 	struct hps_level level;
 	int error, reset_error;
+	u32 saw = 0;
 
 	if (hps_op_power_busy(slot))
 		return -EBUSY;
 
 	mutex_lock(&pcie->command);
-	if (pcie->resetting) {
+	if (READ_ONCE(slot->going)) {
+		error = -ENODEV;
+	} else if (pcie->resetting) {
 		error = -EBUSY;
 	} else {
 		error = hps_pcie_write_command(pcie, 0, enables);
@@ -437,11 +466,27 @@ static int hps_pcie_reset(struct hps_slot *slot)
 	}
 	mutex_unlock(&pcie->command);
 
-	/* Who takes the card out meanwhile is not to be overlooked. */
-	hps_slot_status(slot, &level);
+	/* Who takes the card out or changes it meanwhile is not to be overlooked. */
+	if (!hps_slot_status(slot, &level))
+		return reset_error;
 	if (pcie->link_reporting && !(level.status & HPSHIM_STATUS_LINK))
-		hps_slot_saw(slot, BIT(HPSHIM_EVENT_LINK));
+		saw |= BIT(HPSHIM_EVENT_LINK);
+	if (!(level.status & HPSHIM_STATUS_PRESENT) ||
+	    (!saw && !reset_error && hps_card_check(slot)))
+		saw |= BIT(HPSHIM_EVENT_PRESENCE);
+	hps_slot_saw(slot, saw);
 	return reset_error;
+}
+
+static int hps_pcie_reset(struct hps_slot *slot)
+{
+	int error = -EBUSY;
+
+	if (hps_slot_hold(slot)) {
+		error = hps_pcie_reset_held(slot);
+		hps_slot_unhold(slot);
+	}
+	return error;
 }
 
 static void hps_pcie_free(struct hps_slot *slot)
@@ -456,6 +501,7 @@ const struct hps_slot_ops hps_pcie_ops = {
 	.power_on = hps_pcie_power_on,
 	.power_off = hps_pcie_power_off,
 	.indicators = hps_pcie_indicators,
+	.raw_indicators = hps_pcie_raw_indicators,
 	.interlock = hps_pcie_interlock,
 	.reset = hps_pcie_reset,
 	.recovered = hps_pcie_recovered,

@@ -111,7 +111,8 @@ static void hps_pcie_identify(struct hps_pcie *pcie)
 	pcie_capability_read_dword(port, PCI_EXP_LNKCAP, &link_cap);
 
 	/* The indicators of these belong to user space, by setpci or the raw file. */
-	if (port->hotplug_user_indicators)
+	slot->user_indicators = port->hotplug_user_indicators || hps_inject_user_indicators();
+	if (slot->user_indicators)
 		slot_cap &= ~(PCI_EXP_SLTCAP_AIP | PCI_EXP_SLTCAP_PIP);
 	/* Some claim to complete commands and do not. */
 	if (port->is_thunderbolt)
@@ -150,7 +151,9 @@ static void hps_pcie_identify(struct hps_pcie *pcie)
 	if (slot_cap & PCI_EXP_SLTCAP_MRLSP)
 		pcie->notify |= PCI_EXP_SLTCTL_MRLSCE;
 	if (pcie->irq >= 0)
-		pcie->notify |= PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_CCIE;
+		pcie->notify |= PCI_EXP_SLTCTL_HPIE;
+	if (pcie->irq >= 0 && !(slot_cap & PCI_EXP_SLTCAP_NCCS))
+		pcie->notify |= PCI_EXP_SLTCTL_CCIE;
 }
 
 /*
@@ -192,12 +195,11 @@ static int hps_pcie_probe(struct pcie_device *service)
 
 	if (service->service != PCIE_PORT_SERVICE_HP || !hps_port_claimed(port))
 		return -ENODEV;
-	if (!port->subordinate)
-		return -ENODEV;
-
-	pcie = kzalloc(sizeof(*pcie), GFP_KERNEL);
-	if (!pcie)
-		return -ENOMEM;
+	pcie = port->subordinate ? kzalloc(sizeof(*pcie), GFP_KERNEL) : NULL;
+	if (!pcie) {
+		hps_port_declined(port);
+		return port->subordinate ? -ENOMEM : -ENODEV;
+	}
 	hps_slot_init(&pcie->slot, &hps_pcie_ops, port, HPS_DEVICE_ALL);
 	pcie->service = service;
 	INIT_WORK(&pcie->restore_work, hps_pcie_restore_work);
@@ -227,7 +229,8 @@ static int hps_pcie_probe(struct pcie_device *service)
 			goto err_legacy;
 		}
 	}
-	service->priv_data = pcie;
+	WRITE_ONCE(service->priv_data, pcie);
+	hps_card_learn(&pcie->slot);
 	hps_slot_add(&pcie->slot);
 
 	error = hps_legacy_publish(&pcie->slot);
@@ -246,7 +249,7 @@ static int hps_pcie_probe(struct pcie_device *service)
 	return 0;
 
 err_del:
-	service->priv_data = NULL;
+	WRITE_ONCE(service->priv_data, NULL);
 	mutex_lock(&pcie->command);
 	hps_slot_kill(&pcie->slot);
 	mutex_unlock(&pcie->command);
@@ -270,6 +273,7 @@ static void hps_pcie_remove(struct pcie_device *service)
 	struct hps_pcie *pcie = service->priv_data;
 	struct pci_dev *port = service->port;
 
+	WRITE_ONCE(pcie->slot.going, true);
 	mutex_lock(&pcie->command);
 	hps_pcie_write_command(pcie, 0, HPS_PCIE_NOTIFY);
 	hps_pcie_wait_command(pcie);
@@ -280,7 +284,8 @@ static void hps_pcie_remove(struct pcie_device *service)
 		free_irq(pcie->irq, pcie);
 	else
 		cancel_delayed_work_sync(&pcie->poll_work);
-	service->priv_data = NULL;
+	WRITE_ONCE(service->priv_data, NULL);
+	hps_event_send_presses(&pcie->slot, 0);
 
 	hps_legacy_unpublish(&pcie->slot);
 	hps_legacy_destroy(&pcie->slot);
@@ -333,14 +338,23 @@ bool hps_pcie_owns(struct device *service)
  * Quiets the native driver of @service before it is released, so that its
  * interrupt thread is not in the middle of something that wants the rescan lock
  * while we hold the device_lock. Its other threads (a write to its power file,
- * a press in its five seconds) remain: hence adopt early.
+ * a press in its five seconds, which gets lost) remain: hence adopt early.
+ *
+ * They may be writing Slot Control at this moment under a lock that is not ours,
+ * so only its low byte is written: what has to be right at any price, the power
+ * control, is in the other one.
  */
 void hps_pcie_quiet_native(struct device *service)
 {
+	const u8 mask = PCI_EXP_SLTCTL_ABPE | PCI_EXP_SLTCTL_PFDE | PCI_EXP_SLTCTL_MRLSCE |
+			PCI_EXP_SLTCTL_PDCE | PCI_EXP_SLTCTL_HPIE;
 	struct pcie_device *pcie = to_pcie_device(service);
+	int where = pci_pcie_cap(pcie->port) + PCI_EXP_SLTCTL;
+	u8 control;
 
-	pcie_capability_clear_word(pcie->port, PCI_EXP_SLTCTL,
-				   HPS_PCIE_NOTIFY & ~PCI_EXP_SLTCTL_CCIE);
+	if (!pci_read_config_byte(pcie->port, where, &control) && control & mask &&
+	    control != 0xff)
+		pci_write_config_byte(pcie->port, where, control & ~mask);
 	if (pcie->irq >= 0)
 		synchronize_irq(pcie->irq);
 }

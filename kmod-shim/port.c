@@ -7,7 +7,6 @@
  * and for the native driver's threads, so nothing that runs under the rescan
  * lock or a device_lock may wait for this work.
  */
-#include <linux/delay.h>
 #include <linux/netlink.h>
 #include <linux/slab.h>
 #include "compat.h"
@@ -16,21 +15,20 @@
 #include "service.h"
 #include "slot.h"
 
-/* A slot needs this long after it was switched off (PCIe r6.0, sec 6.7.1.8). */
-#define HPS_OFF_MS	1000
-
 #define HPS_PORT_DEVICES	32
 
 /**
  * struct hps_port_op - adopt or release
  * @node: in the port's queue
  * @cmd: HPSHIM_CMD_PORT_ADOPT or _RELEASE
+ * @vain: an adoption whose controller is gone
  * @has_cookie: the caller gave @cookie
  * @cookie: goes into OP_DONE
  */
 struct hps_port_op {
 	struct list_head node;
 	u8 cmd;
+	bool vain;
 	bool has_cookie;
 	u64 cookie;
 };
@@ -158,7 +156,7 @@ static struct hps_port *hps_port_new(struct pci_dev *pdev)
 bool hps_port_claim_new(struct pci_dev *pdev)
 {
 	struct pci_dev *above = pci_upstream_bridge(pdev);
-	struct hps_port *port;
+	struct hps_port *port, *known;
 
 	while (above && !hps_port_claimed(above))
 		above = pci_upstream_bridge(above);
@@ -169,12 +167,13 @@ bool hps_port_claim_new(struct pci_dev *pdev)
 		return false;
 	port->claimed = true;
 	spin_lock(&hps_ports_lock);
-	if (!hps_port_find(pdev)) {
+	known = hps_port_find(pdev);
+	if (known)
+		known->claimed = true;
+	else
 		list_add_tail(&port->node, &hps_ports);
-		port = NULL;
-	}
 	spin_unlock(&hps_ports_lock);
-	if (port)
+	if (known)
 		hps_port_free(port);
 	/* Only now: who gives everything back after this finds it in the list. */
 	if (hps_controller_expected())
@@ -339,52 +338,14 @@ put:
 	return error;
 }
 
-/*
- * Native drivers take a powered slot for one whose devices they know, and leave
- * indicators alone: switch off what is powered without devices, so that they
- * start from scratch, and let nothing blink on.
- */
-static void hps_port_normalise(struct hps_port *port)
+static int hps_port_attach_native(struct hps_port *port, struct device *dev)
 {
-	const char *report;
-	struct hps_slot *slot;
-	bool off = false;
-	u32 id;
+	int taken = device_attach(dev);
 
-	for (id = 0; (slot = hps_slot_get_after(id)); id = slot->id, hps_slot_put(slot)) {
-		struct hps_level level;
-		bool used;
-
-		if (slot->port != port->pdev)
-			continue;
-		hps_slot_status(slot, &level);
-		used = level.status & HPSHIM_STATUS_OCCUPIED;
-		if (slot->caps & HPSHIM_CAP_POWER && level.status & HPSHIM_STATUS_POWER && !used &&
-		    !slot->ops->power_off(slot, &report))
-			off = true;
-		if (level.power_indicator == HPSHIM_INDICATOR_BLINK)
-			slot->ops->indicators(slot, used ? HPSHIM_INDICATOR_ON :
-							   HPSHIM_INDICATOR_OFF,
-					      HPSHIM_INDICATOR_UNKNOWN);
-	}
-	if (off)
-		msleep(HPS_OFF_MS);
-}
-
-/* Is the slot off because the controller wanted it so? Asked for PCIe ports only. */
-static bool hps_port_off_by_request(struct hps_port *port)
-{
-	struct hps_slot *slot = hps_slot_get_by_address(pci_name(port->pdev));
-	struct hps_level level;
-	bool off = false;
-
-	if (slot && READ_ONCE(slot->off_by_request)) {
-		hps_slot_status(slot, &level);
-		off = level.status & HPSHIM_STATUS_PRESENT &&
-		      !(level.status & (HPSHIM_STATUS_POWER | HPSHIM_STATUS_OCCUPIED));
-	}
-	hps_slot_put(slot);
-	return off;
+	if (taken > 0)
+		return 0;
+	pci_warn(port->pdev, "no driver takes it back (%d)\n", taken);
+	return taken ?: -ENODEV;
 }
 
 static int hps_port_release(struct hps_port *port, enum hps_give_back how)
@@ -394,7 +355,7 @@ static int hps_port_release(struct hps_port *port, enum hps_give_back how)
 
 	if (!dev)
 		return -ENODEV;
-	if (how == HPS_GIVE_BACK_UNLESS_OFF && hps_port_off_by_request(port)) {
+	if (how == HPS_GIVE_BACK_UNLESS_OFF && hps_port_stays_off(port->pdev)) {
 		pci_info(port->pdev, "kept, because its slot was switched off\n");
 		goto put;
 	}
@@ -405,16 +366,17 @@ static int hps_port_release(struct hps_port *port, enum hps_give_back how)
 	hps_port_set(port, false, false);
 	hps_port_make_way(port, dev);
 	if (hps_port_owns(port, dev)) {
-		hps_port_normalise(port);
+		hps_port_leave(port->pdev);
+		hps_port_normalise(port->pdev);
 		mutex_lock(&hps_port_return_mutex);
 		device_release_driver(dev);
-		error = device_attach(dev);
+		error = hps_port_attach_native(port, dev);
 		mutex_unlock(&hps_port_return_mutex);
-		if (error <= 0)
-			pci_warn(port->pdev, "native driver does not take it (%d)\n", error);
-		error = min(error, 0);
+		/* Error recovery may be in our slot_reset(), with this lock and no other. */
+		device_lock(&port->pdev->dev);
+		device_unlock(&port->pdev->dev);
 	} else if (!hps_port_native(port, dev)) {
-		error = min(device_attach(dev), 0);
+		error = hps_port_attach_native(port, dev);
 	}
 put:
 	put_device(dev);
@@ -475,7 +437,9 @@ static void hps_port_work(struct work_struct *work)
 			hps_port_release(port, give_back);
 			continue;
 		}
-		if (op->cmd == HPSHIM_CMD_PORT_ADOPT)
+		if (op->vain)
+			error = -ECANCELED;
+		else if (op->cmd == HPSHIM_CMD_PORT_ADOPT)
 			error = hps_port_adopt(port);
 		else
 			error = hps_port_release(port, HPS_GIVE_BACK);
@@ -556,14 +520,15 @@ int hps_port_queue(const char *address, u8 cmd, u64 cookie, bool has_cookie,
  */
 void hps_port_release_all(bool all)
 {
+	enum hps_give_back how = all ? HPS_GIVE_BACK : HPS_GIVE_BACK_UNLESS_OFF;
 	struct hps_port *port;
 	struct hps_port_op *op;
 
 	spin_lock(&hps_ports_lock);
 	list_for_each_entry(port, &hps_ports, node) {
 		list_for_each_entry(op, &port->ops, node)
-			op->cmd = HPSHIM_CMD_PORT_RELEASE;
-		port->give_back = all ? HPS_GIVE_BACK : HPS_GIVE_BACK_UNLESS_OFF;
+			op->vain = op->cmd == HPSHIM_CMD_PORT_ADOPT;
+		port->give_back = max(port->give_back, how);
 		hps_port_kick(port);
 	}
 	spin_unlock(&hps_ports_lock);

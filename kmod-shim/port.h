@@ -24,6 +24,11 @@ void hps_port_lost(struct pci_dev *pdev);
 const char *hps_port_slot_name(struct pci_dev *pdev, u8 device, const char *name);
 void hps_port_exit(void);
 
+/* port-slots.c */
+void hps_port_leave(struct pci_dev *pdev);
+void hps_port_normalise(struct pci_dev *pdev);
+bool hps_port_stays_off(struct pci_dev *pdev);
+
 /* port-device.c */
 struct pci_bus *hps_port_bus(struct pci_dev *pdev);
 struct device *hps_port_device(struct pci_dev *pdev);

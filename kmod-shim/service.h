@@ -48,6 +48,7 @@ struct pcie_port_service_driver {
 /* Exported, but declared only in drivers/pci/pci.h. */
 extern struct kset *pci_slots_kset;
 int pci_hp_add_bridge(struct pci_dev *dev);
+bool pci_bus_read_dev_vendor_id(struct pci_bus *bus, int devfn, u32 *pl, int timeout);
 
 /* Does @device, a hotplug service of @port, have the layout that we think? */
 static inline bool hps_service_check(const struct device *device, const struct pci_dev *port)

@@ -20,7 +20,7 @@ static int hps_shpc_suspend(struct device *dev)
 	int i;
 
 	for (i = 0; i < shpc->slots; i++)
-		hps_card_note(&shpc->slot[i]->slot);
+		hps_card_asleep(&shpc->slot[i]->slot);
 	mutex_lock(&shpc->command);
 	spin_lock_irq(&shpc->lock);
 	for (i = 0; i < shpc->slots; i++)
@@ -63,6 +63,9 @@ static int hps_shpc_resume_noirq(struct device *dev)
 	int i;
 
 	spin_lock_irq(&shpc->lock);
+	/* What was pressed during sleep is seen here or never: the masking forgets it. */
+	for (i = 0; i < shpc->slots; i++)
+		hps_shpc_look_at_slot(shpc, i);
 	hps_shpc_mask(shpc);
 	spin_unlock_irq(&shpc->lock);
 	hps_shpc_restore_speed(shpc, shpc->saved_bus);

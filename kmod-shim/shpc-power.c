@@ -39,13 +39,13 @@ static int hps_shpc_read_slot(struct hps_shpc_slot *slot, u32 *value)
 	return hps_shpc_read(slot->shpc, slot->index, value);
 }
 
-static void hps_shpc_level(struct hps_slot *slot, struct hps_level *level)
+static bool hps_shpc_level(struct hps_slot *slot, struct hps_level *level)
 {
 	struct hps_shpc_slot *shpc_slot = to_hps_shpc_slot(slot);
 	u32 value, state;
 
 	if (hps_shpc_read_slot(shpc_slot, &value))
-		return;
+		return false;
 	state = FIELD_GET(SHPC_SLOT_STATE, value);
 	if (state == SHPC_STATE_POWER_ONLY || state == SHPC_STATE_ENABLED)
 		level->status |= HPSHIM_STATUS_POWER;
@@ -57,11 +57,15 @@ static void hps_shpc_level(struct hps_slot *slot, struct hps_level *level)
 		level->status |= HPSHIM_STATUS_POWER_FAULT;
 	level->power_indicator = FIELD_GET(SHPC_SLOT_PIC, value);
 	level->attention_indicator = FIELD_GET(SHPC_SLOT_AIC, value);
+	return true;
 }
 
+/* A bridge that does not respond is not busy: there is nothing to wait for. */
 static bool hps_shpc_busy(struct hps_shpc *shpc)
 {
-	return readw(shpc->regs + SHPC_COMMAND_STATUS) & SHPC_STATUS_BUSY;
+	u16 status = readw(shpc->regs + SHPC_COMMAND_STATUS);
+
+	return status & SHPC_STATUS_BUSY && !PCI_POSSIBLE_ERROR(status);
 }
 
 /* Waits for the controller with the command mutex held. Returns whether it is idle. */
@@ -101,14 +105,14 @@ static int hps_shpc_result(struct hps_shpc *shpc, const char **report)
 	return -EIO;
 }
 
-/* One command for @target (0: the bus, n + 1: slot n), from start to completion. */
+/* One command for @target (n + 1: slot n), from start to completion. */
 int hps_shpc_command(struct hps_shpc_slot *slot, u8 target, u8 code, const char **report)
 {
 	struct hps_shpc *shpc = slot->shpc;
 	int error;
 
 	mutex_lock(&shpc->command);
-	if (shpc->dead) {
+	if (READ_ONCE(shpc->going)) {
 		error = -ENODEV;
 		goto unlock;
 	}
@@ -235,7 +239,8 @@ static int hps_shpc_set_speed(struct hps_shpc_slot *slot, u8 speed, const char *
 		*report = "controller does not know the card's bus speed";
 		return -EPROTONOSUPPORT;
 	}
-	error = hps_shpc_command(slot, 0, mode < 5 ? SHPC_CMD_SPEED_A + mode :
+	/* The target means nothing to this command; native drivers say slot 1. */
+	error = hps_shpc_command(slot, 1, mode < 5 ? SHPC_CMD_SPEED_A + mode :
 						     SHPC_CMD_SPEED_B + mode, report);
 	if (error)
 		return error;
@@ -401,18 +406,17 @@ static int hps_shpc_power_on(struct hps_slot *slot, const char **report)
 		return 0;
 
 	WRITE_ONCE(shpc_slot->fault, false);
-	mutex_lock(&shpc->speed);
 	if (hps_shpc_is_pogo(shpc))
 		hps_shpc_pogo_before(shpc);
+	mutex_lock(&shpc->speed);
 	error = hps_shpc_connect(shpc_slot, report);
+	mutex_unlock(&shpc->speed);
+	if (!error && !hps_slot_sleep(slot, HPS_SHPC_SETTLE_MS))
+		error = READ_ONCE(slot->dead) ? -ENODEV : -ECANCELED;
 	if (hps_shpc_is_pogo(shpc))
 		hps_shpc_pogo_after(shpc);
-	mutex_unlock(&shpc->speed);
 	if (error)
 		return error;
-
-	if (!hps_slot_sleep(slot, HPS_SHPC_SETTLE_MS))
-		return READ_ONCE(slot->dead) ? -ENODEV : -ECANCELED;
 
 	/* As interrupts told; the bit's level means nothing on some controllers. */
 	hps_slot_status(slot, &level);

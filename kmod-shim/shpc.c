@@ -97,12 +97,15 @@ static void hps_shpc_write_slot(struct hps_shpc *shpc, int index, u32 clear, u32
 	writel(value | set, shpc->regs + SHPC_SLOT(index));
 }
 
-static void hps_shpc_look_at_slot(struct hps_shpc *shpc, int index)
+/* Reads, clears and tells what a slot shows. The caller holds shpc->lock. */
+void hps_shpc_look_at_slot(struct hps_shpc *shpc, int index)
 {
 	struct hps_shpc_slot *slot = shpc->slot[index];
 	u32 value = readl(shpc->regs + SHPC_SLOT(index));
 	u32 saw = 0;
 
+	if (PCI_POSSIBLE_ERROR(value))
+		return;
 	writel(value & ~SHPC_SLOT_RESERVED, shpc->regs + SHPC_SLOT(index));
 
 	if (value & SHPC_SLOT_SAW_LATCH)
@@ -261,13 +264,14 @@ static int hps_shpc_add_slot(struct hps_shpc *shpc, int index, u32 config)
 }
 
 /*
- * From here on nobody touches the registers. Undoes as much as was done. Waits
- * for the command that is under way and for nothing else.
+ * From here on nobody touches the registers. Waits for the command that is under
+ * way and for nothing else.
  */
-static void hps_shpc_stop(struct hps_shpc *shpc)
+static void hps_shpc_quiet(struct hps_shpc *shpc)
 {
 	int i;
 
+	WRITE_ONCE(shpc->going, true);
 	mutex_lock(&shpc->command);
 	spin_lock_irq(&shpc->lock);
 	hps_shpc_mask(shpc);
@@ -277,7 +281,14 @@ static void hps_shpc_stop(struct hps_shpc *shpc)
 		if (shpc->slot[i])
 			hps_slot_kill(&shpc->slot[i]->slot);
 	mutex_unlock(&shpc->command);
+}
 
+/* The end of it. Undoes as much as was done. */
+static void hps_shpc_stop(struct hps_shpc *shpc)
+{
+	int i;
+
+	hps_shpc_quiet(shpc);
 	if (shpc->irq >= 0) {
 		free_irq(shpc->irq, shpc);
 		pci_free_irq_vectors(shpc->bridge);
@@ -290,6 +301,7 @@ static void hps_shpc_stop(struct hps_shpc *shpc)
 
 		if (!slot)
 			continue;
+		hps_event_send_presses(&slot->slot, 0);
 		if (slot->published)
 			hps_legacy_unpublish(&slot->slot);
 		hps_legacy_destroy(&slot->slot);
@@ -360,6 +372,7 @@ static int hps_shpc_start(struct pci_dev *bridge)
 	if (shpc->irq < 0)
 		queue_delayed_work(hps_event_wq, &shpc->poll_work, HPS_POLL_FIRST);
 	for (i = 0; i < shpc->slots; i++) {
+		hps_card_learn(&shpc->slot[i]->slot);
 		hps_slot_add(&shpc->slot[i]->slot);
 		error = hps_legacy_publish(&shpc->slot[i]->slot);
 		if (error)
@@ -402,6 +415,12 @@ static void hps_shpc_remove(struct pci_dev *bridge)
 	pci_info(bridge, "slots are no longer ours\n");
 }
 
+/* The machine goes down, or another kernel is started: no interrupt may reach that. */
+static void hps_shpc_shutdown(struct pci_dev *bridge)
+{
+	hps_shpc_quiet(pci_get_drvdata(bridge));
+}
+
 static const struct pci_device_id hps_shpc_ids[] = {
 	{ PCI_DEVICE_CLASS(PCI_CLASS_BRIDGE_PCI_NORMAL, ~0) },
 	{ }
@@ -413,6 +432,7 @@ static struct pci_driver hps_shpc_driver = {
 	.id_table = hps_shpc_ids,
 	.probe = hps_shpc_probe,
 	.remove = hps_shpc_remove,
+	.shutdown = hps_shpc_shutdown,
 	.groups = hps_commit_groups,
 	.driver_managed_dma = true,
 	.driver.pm = &hps_shpc_pm_ops,
@@ -442,6 +462,8 @@ static int hps_shpc_notify(struct notifier_block *nb, unsigned long action, void
 {
 	struct pci_dev *bridge = to_pci_dev(data);
 
+	if (action == BUS_NOTIFY_ADD_DEVICE)
+		hps_card_appeared(bridge);
 	if (action == BUS_NOTIFY_REMOVED_DEVICE)
 		hps_port_lost(bridge);
 	else if (action == BUS_NOTIFY_ADD_DEVICE && hps_shpc_capable(bridge) &&

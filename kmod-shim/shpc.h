@@ -99,6 +99,7 @@
  * @lock: protects @dead, @regs and read-modify-write of registers; taken from
  *	interrupts
  * @dead: set under @command and @lock
+ * @going: as in struct hps_slot
  * @command: one command at a time; held over that command only
  * @speed: held from the choice of the bus speed until the slot is on the bus;
  *	outside of @command, never taken by remove()
@@ -121,6 +122,7 @@ struct hps_shpc {
 	u8 first;
 	spinlock_t lock;	/* see above */
 	bool dead;
+	bool going;
 	struct mutex command;	/* see above */
 	struct mutex speed;	/* see above */
 	wait_queue_head_t queue;
@@ -156,6 +158,7 @@ static inline struct hps_shpc_slot *to_hps_shpc_slot(struct hps_slot *slot)
 
 /* shpc.c */
 void hps_shpc_put(struct hps_shpc *shpc);
+void hps_shpc_look_at_slot(struct hps_shpc *shpc, int index);
 void hps_shpc_mask(struct hps_shpc *shpc);
 void hps_shpc_unmask(struct hps_shpc *shpc);
 

@@ -18,6 +18,8 @@ static DEFINE_SPINLOCK(hps_slots_lock);	/* hps_slots and the counters */
 static u32 hps_last_id;
 static u32 hps_last_generation;
 
+#define HPS_LEAVE_PATIENCE	(10 * HZ)
+
 /* The events that say something about the card's being there. */
 #define HPS_LINK_EVENTS	(BIT(HPSHIM_EVENT_PRESENCE) | BIT(HPSHIM_EVENT_LINK))
 
@@ -83,18 +85,38 @@ static bool hps_slot_occupied(struct hps_slot *slot)
 	return device_for_each_child(&slot->port->dev, slot, hps_slot_match_child);
 }
 
-/* Level state of hardware and software. Does not wait for anything. */
-void hps_slot_status(struct hps_slot *slot, struct hps_level *level)
+/*
+ * Level state of hardware and software. Does not wait for anything. Returns
+ * whether the hardware could be read. If not (its port is being reset, is out of
+ * reach, or is no longer ours), nothing is known of the card but what was known
+ * before: what became of the port, the slot above it or SLOT_GONE tells.
+ */
+bool hps_slot_status(struct hps_slot *slot, struct hps_level *level)
 {
+	bool occupied, known;
+	unsigned long flags;
+
 	memset(level, 0, sizeof(*level));
-	slot->ops->level(slot, level);
+	known = slot->ops->level(slot, level);
+	occupied = hps_slot_occupied(slot);
+
+	spin_lock_irqsave(&slot->lock, flags);
+	if (known)
+		slot->last = *level;
+	else
+		*level = slot->last;
+	if (!occupied)
+		slot->replaced = false;
 	hps_inject_status(slot, level);
-	if (READ_ONCE(slot->replaced))
+	if (slot->replaced)
 		level->status &= ~(HPSHIM_STATUS_PRESENT | HPSHIM_STATUS_LINK);
-	if (hps_slot_occupied(slot))
+	spin_unlock_irqrestore(&slot->lock, flags);
+
+	if (occupied)
 		level->status |= HPSHIM_STATUS_OCCUPIED;
 	if (hps_op_power_busy(slot))
 		level->status |= HPSHIM_STATUS_BUSY;
+	return known;
 }
 
 /* Fills in all that an answer or event tells about a slot. */
@@ -151,8 +173,7 @@ static void hps_slot_check_surprise(struct hps_slot *slot)
 	const u32 there = HPSHIM_STATUS_PRESENT | HPSHIM_STATUS_LINK;
 	struct hps_level level;
 
-	hps_slot_status(slot, &level);
-	if (READ_ONCE(slot->dead) || level.status & (there | HPSHIM_STATUS_BUSY) ||
+	if (!hps_slot_status(slot, &level) || level.status & (there | HPSHIM_STATUS_BUSY) ||
 	    !(level.status & HPSHIM_STATUS_POWER) || !(level.status & HPSHIM_STATUS_OCCUPIED))
 		return;
 	pci_info(slot->port, "Slot(%s): card gone\n", slot->name);
@@ -160,8 +181,45 @@ static void hps_slot_check_surprise(struct hps_slot *slot)
 }
 
 /*
+ * The link has changed. If it is up again and devices are there, are they what
+ * they were? Error recovery says so itself, but a card may have been changed under
+ * it; who was reset by anything else (PCIe r6.0, sec 6.6.1: by the link's going
+ * down) and is not put right by whoever did it is of no use to its driver.
+ */
+static u32 hps_slot_judge_link(struct hps_slot *slot, u32 pending)
+{
+	const u32 up = HPSHIM_STATUS_LINK | HPSHIM_STATUS_OCCUPIED;
+	bool recovered = slot->ops->recovered && slot->ops->recovered(slot);
+	struct hps_level level;
+
+	if (hps_slot_status(slot, &level) && (level.status & up) == up &&
+	    !(level.status & HPSHIM_STATUS_BUSY) &&
+	    (recovered ? hps_card_check(slot) : hps_card_check_config(slot)))
+		return pending | BIT(HPSHIM_EVENT_PRESENCE);
+	if (recovered) {
+		pending &= ~BIT(HPSHIM_EVENT_LINK);
+		pending |= BIT(HPSHIM_EVENT_RECOVERY);
+	}
+	return pending;
+}
+
+/*
+ * A slot that was switched off and kept, with nobody there to control it: does
+ * somebody want something of it? That its own power went off is no sign of that.
+ */
+static bool hps_slot_is_wanted(struct hps_slot *slot, u32 pending)
+{
+	struct hps_level level;
+
+	if (pending & (BIT(HPSHIM_EVENT_BUTTON) | BIT(HPSHIM_EVENT_LATCH)))
+		return true;
+	return pending & BIT(HPSHIM_EVENT_PRESENCE) && hps_slot_status(slot, &level) &&
+	       !(level.status & HPSHIM_STATUS_PRESENT);
+}
+
+/*
  * Runs without any lock held, and remove() does not wait for it: it may sit
- * behind pci_bus_sem for a while.
+ * behind pci_bus_sem for a while. Of a dead slot presses are all there is to tell.
  */
 static void hps_slot_event_work(struct work_struct *work)
 {
@@ -170,15 +228,15 @@ static void hps_slot_event_work(struct work_struct *work)
 	u32 pending = atomic_xchg(&slot->pending, 0);
 	u32 event;
 
-	if (pending & BIT(HPSHIM_EVENT_LINK) && slot->ops->recovered &&
-	    slot->ops->recovered(slot)) {
-		pending &= ~BIT(HPSHIM_EVENT_LINK);
-		pending |= BIT(HPSHIM_EVENT_RECOVERY);
-	}
+	if (pending & BIT(HPSHIM_EVENT_LINK))
+		pending = hps_slot_judge_link(slot, pending);
 	if (pending & HPS_LINK_EVENTS)
 		hps_slot_check_surprise(slot);
-	if (slot->off_by_request && !hps_controller_expected())
+	if (slot->off_by_request && !hps_controller_expected() &&
+	    hps_slot_is_wanted(slot, pending))
 		hps_port_give_back(slot->port);
+	if (READ_ONCE(slot->dead))
+		pending &= BIT(HPSHIM_EVENT_BUTTON);
 
 	/* Presses come last: by then the state that they are about is told. */
 	for (event = 0; pending >> event; event++) {
@@ -237,6 +295,43 @@ void hps_slot_kill(struct hps_slot *slot)
 	WRITE_ONCE(slot->dead, true);
 	spin_unlock_irq(&slot->lock);
 	wake_up_all(&slot->wait);
+}
+
+/*
+ * A commit or a reset begins, and until hps_slot_unhold() the slot is not given
+ * back. Returns false when it is about to be: then nothing may begin.
+ */
+bool hps_slot_hold(struct hps_slot *slot)
+{
+	atomic_inc(&slot->holds);
+	smp_mb__after_atomic();	/* pairs with hps_slot_leave() */
+	if (!READ_ONCE(slot->leaving))
+		return true;
+	hps_slot_unhold(slot);
+	return false;
+}
+
+void hps_slot_unhold(struct hps_slot *slot)
+{
+	if (atomic_dec_and_test(&slot->holds))
+		wake_up_all(&slot->wait);
+}
+
+/*
+ * Waits until no commit or reset is under way, however long a driver takes to let
+ * go of its device: a native driver that got the slot now would see half of it.
+ * The caller holds no lock.
+ */
+void hps_slot_leave(struct hps_slot *slot)
+{
+	WRITE_ONCE(slot->leaving, true);
+	smp_mb();	/* pairs with hps_slot_hold() */
+	if (wait_event_idle_timeout(slot->wait, !atomic_read(&slot->holds) ||
+				    READ_ONCE(slot->dead), HPS_LEAVE_PATIENCE))
+		return;
+	pci_warn(slot->port, "Slot(%s): is given back when the operation that is under way ends\n",
+		 slot->name);
+	wait_event_idle(slot->wait, !atomic_read(&slot->holds) || READ_ONCE(slot->dead));
 }
 
 /* A new slot, with one reference for the driver, not yet known to anybody. */
@@ -306,6 +401,24 @@ struct hps_slot *hps_slot_get_after(u32 id)
 	spin_lock(&hps_slots_lock);
 	list_for_each_entry(slot, &hps_slots, node) {
 		if (slot->id > id) {
+			kref_get(&slot->ref);
+			found = slot;
+			break;
+		}
+	}
+	spin_unlock(&hps_slots_lock);
+	return found;
+}
+
+/* The one whose port @pdev is right below. */
+struct hps_slot *hps_slot_get_by_device(struct pci_dev *pdev)
+{
+	struct pci_dev *port = pci_upstream_bridge(pdev);
+	struct hps_slot *slot, *found = NULL;
+
+	spin_lock(&hps_slots_lock);
+	list_for_each_entry(slot, &hps_slots, node) {
+		if (slot->port == port && hps_slot_holds(slot, pdev)) {
 			kref_get(&slot->ref);
 			found = slot;
 			break;

@@ -52,13 +52,15 @@ struct hps_level {
 
 /**
  * struct hps_slot_ops - what a kind of slot can do
- * @level: read the level state. Does not sleep. Safe on a dead slot, for which
- *	it tells zeroes.
+ * @level: read the level state. Does not sleep. Returns whether it could be read;
+ *	that of a dead slot cannot.
  * @power_on: power the slot and wait until its device answers. Sleeps, up to
  *	some seconds; holds the command mutex only for single steps; gives up
  *	when the slot dies or hps_slot_aborted().
  * @power_off: switch the power off and wait for the command.
  * @indicators: set indicators; HPSHIM_INDICATOR_UNKNOWN leaves one as it is.
+ * @raw_indicators: read, or with @set write, both indicators as they are in Slot
+ *	Control, for slots with @user_indicators; or NULL.
  * @interlock: engage or disengage the electromechanical interlock; or NULL.
  * @reset: secondary bus reset without events; or NULL.
  * @recovered: the link has changed: was that error recovery, and is it up again?
@@ -69,10 +71,11 @@ struct hps_level {
  * set @report to a literal that says more.
  */
 struct hps_slot_ops {
-	void (*level)(struct hps_slot *slot, struct hps_level *level);
+	bool (*level)(struct hps_slot *slot, struct hps_level *level);
 	int (*power_on)(struct hps_slot *slot, const char **report);
 	int (*power_off)(struct hps_slot *slot, const char **report);
 	int (*indicators)(struct hps_slot *slot, u8 power, u8 attention);
+	int (*raw_indicators)(struct hps_slot *slot, bool set, u8 *value);
 	int (*interlock)(struct hps_slot *slot, bool engage);
 	int (*reset)(struct hps_slot *slot);
 	bool (*recovered)(struct hps_slot *slot);
@@ -85,7 +88,7 @@ struct hps_slot_ops {
  * @set: status bits that are set
  * @clear: status bits that are clear
  * @timeouts: number of commands whose completion gets lost
- * @card_changed: the card will be another one after the next sleep
+ * @card_changed: the card will be another one when it is looked at next
  */
 struct hps_forced {
 	spinlock_t lock;	/* see above */
@@ -93,24 +96,6 @@ struct hps_forced {
 	u32 clear;
 	u32 timeouts;
 	bool card_changed;
-};
-
-/**
- * struct hps_card - by what one card is told from another
- * @present: there is one, which may be off
- * @known: it could be read
- * @id: vendor and device
- * @class: class and revision
- * @subsystem: vendor and device, 0 where there is none
- * @serial: Device Serial Number, 0 where there is none
- */
-struct hps_card {
-	bool present;
-	bool known;
-	u32 id;
-	u32 class;
-	u32 subsystem;
-	u64 serial;
 };
 
 /* Operations of a slot run in order within a lane, and beside the other lane. */
@@ -146,11 +131,20 @@ struct hps_lane {
  * @device: device number on the secondary bus, or HPS_DEVICE_ALL
  * @address: as the commit attributes take it
  * @name: in /sys/bus/pci/slots
- * @lock: protects @dead and what the hardware file says; taken from interrupts
+ * @user_indicators: the indicators belong to user space, which writes them as
+ *	they are in the register (Intel VMD)
+ * @lock: protects @dead, @last, @replaced and what the hardware file says; taken
+ *	from interrupts
  * @dead: the driver is going or gone: no access to the hardware. Set under the
  *	command mutex and @lock, read under either; never cleared.
+ * @going: remove() waits for the command mutex: who has it before begins no more
+ *	commands, so that it waits for one at most; never cleared
+ * @last: level state as it was read last, which is told when it cannot be read
  * @gone: SLOT_GONE was sent; protected by the event mutex
- * @wait: woken when @dead is set, @abort is set or a legacy write is answered
+ * @wait: woken when @dead is set, @abort is set, the last of @holds is let go or a
+ *	legacy write is answered
+ * @holds: commits and resets that are under way
+ * @leaving: the slot is about to be given back: no more of them begin
  * @pending: events seen and not yet sent, BIT(enum hpshim_event)
  * @seen_ns: when the first of @pending was seen
  * @presses: attention button presses since adoption
@@ -159,9 +153,10 @@ struct hps_lane {
  * @lanes: operations, protected by @lock
  * @abort: a power-off waits for the running power-on to give up
  * @off_by_request: the controller switched it off, and its card is still there
- * @card: what was in it when the machine went to sleep
- * @replaced: the card whose devices are there is not there any more, though
- *	another one is
+ * @serial: Device Serial Number of the card whose devices are there, 0: none
+ * @slept_present: there was a card when the machine went to sleep
+ * @replaced: the card whose devices are there is not there any more, or lost all
+ *	that it was told, though there is one; until its devices are gone
  * @legacy: our face towards the hotplug core
  * @forced: test build: what the hardware is said to show
  */
@@ -179,10 +174,16 @@ struct hps_slot {
 	char address[HPSHIM_ADDRESS_MAX];
 	char name[HPSHIM_NAME_MAX];
 
+	bool user_indicators;
+
 	spinlock_t lock;	/* see above */
 	bool dead;
+	bool going;
 	bool gone;
+	struct hps_level last;
 	wait_queue_head_t wait;
+	atomic_t holds;
+	bool leaving;
 
 	atomic_t pending;
 	atomic64_t seen_ns;
@@ -194,7 +195,8 @@ struct hps_slot {
 	bool abort;
 
 	bool off_by_request;
-	struct hps_card card;
+	u64 serial;
+	bool slept_present;
 	bool replaced;
 	struct hps_legacy *legacy;
 #ifdef HPSHIM_TEST_BUILD
@@ -213,8 +215,12 @@ void hps_slot_put(struct hps_slot *slot);
 struct hps_slot *hps_slot_get(u32 id);
 struct hps_slot *hps_slot_get_after(u32 id);
 struct hps_slot *hps_slot_get_by_address(const char *address);
+struct hps_slot *hps_slot_get_by_device(struct pci_dev *pdev);
 void hps_slot_kill(struct hps_slot *slot);
-void hps_slot_status(struct hps_slot *slot, struct hps_level *level);
+bool hps_slot_hold(struct hps_slot *slot);
+void hps_slot_unhold(struct hps_slot *slot);
+void hps_slot_leave(struct hps_slot *slot);
+bool hps_slot_status(struct hps_slot *slot, struct hps_level *level);
 void hps_slot_describe(struct hps_slot *slot, struct hps_event *event);
 bool hps_slot_holds(const struct hps_slot *slot, struct pci_dev *pdev);
 void hps_slot_disconnect(struct hps_slot *slot);
@@ -230,14 +236,16 @@ void hps_inject_init_slot(struct hps_slot *slot);
 void hps_inject_status(struct hps_slot *slot, struct hps_level *level);
 void hps_inject_power_on(struct hps_slot *slot);
 bool hps_inject_loses_command(struct hps_slot *slot);
-void hps_inject_card(struct hps_slot *slot, u64 *serial);
+bool hps_inject_card_changed(struct hps_slot *slot);
+bool hps_inject_user_indicators(void);
 int hps_inject(struct hps_slot *slot, u32 what, u32 count, u32 interval_us);
 #else
 static inline void hps_inject_init_slot(struct hps_slot *slot) { }
 static inline void hps_inject_status(struct hps_slot *slot, struct hps_level *level) { }
 static inline void hps_inject_power_on(struct hps_slot *slot) { }
 static inline bool hps_inject_loses_command(struct hps_slot *slot) { return false; }
-static inline void hps_inject_card(struct hps_slot *slot, u64 *serial) { }
+static inline bool hps_inject_card_changed(struct hps_slot *slot) { return false; }
+static inline bool hps_inject_user_indicators(void) { return false; }
 #endif
 
 /* op.c */
@@ -255,14 +263,17 @@ int hps_legacy_publish(struct hps_slot *slot);
 void hps_legacy_unpublish(struct hps_slot *slot);
 void hps_legacy_destroy(struct hps_slot *slot);
 int hps_legacy_answer(u64 id, int error);
+bool hps_legacy_give_up(struct hps_slot *slot);
 void hps_legacy_resend(void);
 void hps_legacy_exit(void);
 
 /* card.c */
-void hps_card_note(struct hps_slot *slot);
-void hps_card_check(struct hps_slot *slot);
+void hps_card_learn(struct hps_slot *slot);
+void hps_card_appeared(struct pci_dev *pdev);
+bool hps_card_check(struct hps_slot *slot);
+bool hps_card_check_config(struct hps_slot *slot);
+void hps_card_asleep(struct hps_slot *slot);
 void hps_card_awake(struct hps_slot *slot);
-void hps_card_removed(struct hps_slot *slot);
 
 /* commit.c */
 extern const struct attribute_group *hps_commit_groups[];

@@ -96,7 +96,7 @@ enum hpshim_cmd {
  * @HPSHIM_A_TIME_NS: u64, CLOCK_MONOTONIC nanoseconds when the event was seen.
  * @HPSHIM_A_EVENT: u32, enum hpshim_event.
  * @HPSHIM_A_COOKIE: u64, chosen by the caller, returned by OP_DONE.
- * @HPSHIM_A_ERRNO: s32, 0 or a negative errno.
+ * @HPSHIM_A_ERRNO: s32, 0 or a negative errno of user space, -133 to 0.
  * @HPSHIM_A_VALUE: u32, see the commands.
  * @HPSHIM_A_GRACE_MS: u32, milliseconds, 0 to 600000.
  * @HPSHIM_A_REQUEST: u64, identifier of a waiting legacy write.
@@ -225,7 +225,7 @@ enum hpshim_inject {
 	HPSHIM_INJECT_PRESENCE_FOUND = 7,
 	HPSHIM_INJECT_LINK_DOWN = 8,
 	HPSHIM_INJECT_LINK_UP = 9,
-	HPSHIM_INJECT_CARD_CHANGED = 10,	/* by the end of the next sleep */
+	HPSHIM_INJECT_CARD_CHANGED = 10,	/* seen when it is looked at next */
 };
 
 #endif /* _UAPI_HPSHIM_H */

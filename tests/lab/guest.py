@@ -24,7 +24,7 @@ BOOT_DEADLINE = 300     # seconds; a boot takes a tenth of it on an idle machine
 SAVED_STATES = 12       # kept of guests as they were after the boot
 COMMAND_LINE = """
     console=ttyS0,115200 loglevel=7 mitigations=off nokaslr random.trust_cpu=on no_timer_check
-    net.ifnames=0 panic=0 cryptomgr.notests systemd.show_status=0 systemd.default_timeout_stop_sec=20
+    mce=off net.ifnames=0 panic=0 cryptomgr.notests systemd.show_status=0 systemd.default_timeout_stop_sec=20
     sysctl.kernel.hung_task_timeout_secs=10 sysctl.kernel.hung_task_warnings=-1
     sysctl.kernel.printk_ratelimit=0
 """.split()

@@ -4,7 +4,8 @@ the recovery from an error, which resets ports as well."""
 
 import pytest
 
-from lab.shim import INDICATOR, Client, bare, commit, has   # noqa: F401
+from lab.flat import bring_up, eject
+from lab.shim import INDICATOR, Client, bare, commit, has, writer   # noqa: F401
 
 PORT = "0000:00:{:02x}.0"
 
@@ -36,22 +37,6 @@ def controller(g):
     client = Client(g)
     client.call("CONTROLLER_SET", GRACE_MS=0)
     return client
-
-
-def bring_up(g, shim, slot):
-    shim.event("BUTTON", SLOT=slot["SLOT"])                 # QEMU presses for an insertion
-    assert shim.op("SET_POWER", SLOT=slot["SLOT"], VALUE=1)["ERRNO"] == 0
-    assert shim.op("SET_POWER_INDICATOR", SLOT=slot["SLOT"], VALUE=INDICATOR["ON"])["ERRNO"] == 0
-    assert commit(g, "rescan", slot["ADDRESS"], slot["GENERATION"]) is None
-    g.wait_bound(slot["NAME"], "nvme", 40)
-
-
-def eject(g, shim, slot):
-    card = g.card(slot["NAME"])
-    assert commit(g, "remove", slot["ADDRESS"]) is None
-    for command, value in ("SET_POWER", 0), ("SET_POWER_INDICATOR", INDICATOR["OFF"]):
-        assert shim.op(command, SLOT=slot["SLOT"], VALUE=value)["ERRNO"] == 0
-    g.wait_deleted(card)
 
 
 def nap(g, meanwhile=lambda: None):
@@ -137,6 +122,18 @@ def test_a_press_during_sleep_is_told_afterwards(flat):
     nap(flat, lambda: flat.press(3))
     assert shim.event("BUTTON")["PRESSES"] == 2
     eject(flat, shim, slot)
+    shim.close()
+
+
+def test_a_writer_that_waits_sleeps_along_and_gets_its_answer_afterwards(flat):
+    shim = controller(flat)
+    slot = shim.adopt(PORT.format(4))["3"]
+    waiting = writer(flat, "/sys/bus/pci/slots/3/power", "1")
+    request = shim.event("REQUEST", SLOT=slot["SLOT"])["REQUEST"]
+    nap(flat)
+    assert waiting.rc is None
+    shim.call("REQUEST_ANSWER", REQUEST=request, ERRNO=-16)
+    assert waiting.wait(20).out.strip() == "EBUSY"
     shim.close()
 
 
