@@ -97,6 +97,8 @@ static void hps_op_lane_work(struct hps_slot *slot, struct hps_lane *lane)
 		spin_unlock_irq(&slot->lock);
 		kfree(op);
 		hps_event_send(slot, &done);
+		if (slot->ops->settled)
+			slot->ops->settled(slot);
 	}
 	hps_slot_put(slot);
 }

@@ -129,10 +129,32 @@ int hps_pcie_resume(struct pcie_device *service)
 }
 
 /*
+ * Error recovery restores Slot Control from what was saved when the port's driver
+ * was bound, and so switches off whoever has got a card since then. Hence it is
+ * saved anew when an operation has changed it.
+ */
+void hps_pcie_save_work(struct work_struct *work)
+{
+	struct hps_pcie *pcie = container_of(work, struct hps_pcie, save_work);
+	struct pci_dev *port = pcie->slot.port;
+
+	device_lock(&port->dev);
+	if (!READ_ONCE(pcie->slot.dead) && pci_device_is_present(port))
+		pci_save_state(port);
+	device_unlock(&port->dev);
+	hps_slot_put(&pcie->slot);
+}
+
+void hps_pcie_settled(struct hps_slot *slot)
+{
+	hps_slot_queue_work(slot, &to_hps_pcie(slot)->save_work, hps_wq);
+}
+
+/*
  * Error recovery has reset something above the port, and the port with it: the
  * link below it went down and came up. The core goes on to restore the port's
- * registers from a state that may be as old as the port's driver; when it is done
- * with that it lets go of the device_lock.
+ * registers from a state that it saved earlier, maybe before our last command;
+ * when it is done with that it lets go of the device_lock.
  */
 int hps_pcie_slot_reset(struct pcie_device *service)
 {

@@ -505,5 +505,6 @@ const struct hps_slot_ops hps_pcie_ops = {
 	.interlock = hps_pcie_interlock,
 	.reset = hps_pcie_reset,
 	.recovered = hps_pcie_recovered,
+	.settled = hps_pcie_settled,
 	.free = hps_pcie_free,
 };

@@ -203,6 +203,7 @@ static int hps_pcie_probe(struct pcie_device *service)
 	hps_slot_init(&pcie->slot, &hps_pcie_ops, port, HPS_DEVICE_ALL);
 	pcie->service = service;
 	INIT_WORK(&pcie->restore_work, hps_pcie_restore_work);
+	INIT_WORK(&pcie->save_work, hps_pcie_save_work);
 	pcie->irq = service->irq;
 	mutex_init(&pcie->command);
 	init_waitqueue_head(&pcie->queue);
@@ -245,6 +246,7 @@ static int hps_pcie_probe(struct pcie_device *service)
 	if (pressed)
 		hps_slot_saw(&pcie->slot, BIT(HPSHIM_EVENT_BUTTON));
 
+	hps_pcie_settled(&pcie->slot);
 	pci_info(port, "Slot(%s) is ours\n", pcie->slot.name);
 	return 0;
 

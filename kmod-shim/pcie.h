@@ -41,6 +41,7 @@
  * @resetting: link and presence changes are our own doing
  * @poll_work: reads the status when there is no interrupt
  * @restore_work: puts Slot Control right after error recovery
+ * @save_work: has the core save what error recovery restores
  */
 struct hps_pcie {
 	struct hps_slot slot;
@@ -62,6 +63,7 @@ struct hps_pcie {
 	bool resetting;
 	struct delayed_work poll_work;
 	struct work_struct restore_work;
+	struct work_struct save_work;
 };
 
 static inline struct hps_pcie *to_hps_pcie(struct hps_slot *slot)
@@ -84,6 +86,8 @@ int hps_pcie_resume_noirq(struct pcie_device *service);
 int hps_pcie_resume(struct pcie_device *service);
 int hps_pcie_slot_reset(struct pcie_device *service);
 void hps_pcie_restore_work(struct work_struct *work);
+void hps_pcie_save_work(struct work_struct *work);
+void hps_pcie_settled(struct hps_slot *slot);
 bool hps_pcie_recovered(struct hps_slot *slot);
 
 #endif /* _HPSHIM_PCIE_H */

@@ -65,6 +65,7 @@ struct hps_level {
  * @reset: secondary bus reset without events; or NULL.
  * @recovered: the link has changed: was that error recovery, and is it up again?
  *	Waits until that is known. Or NULL.
+ * @settled: an operation is done and told. Does not wait. Or NULL.
  * @free: last reference is gone; free after an RCU grace period.
  *
  * All but @level return 0 or a negative errno, -ENODEV on a dead slot, and may
@@ -79,6 +80,7 @@ struct hps_slot_ops {
 	int (*interlock)(struct hps_slot *slot, bool engage);
 	int (*reset)(struct hps_slot *slot);
 	bool (*recovered)(struct hps_slot *slot);
+	void (*settled)(struct hps_slot *slot);
 	void (*free)(struct hps_slot *slot);
 };
 

@@ -187,16 +187,27 @@ def test_ports_below_a_reset_by_error_recovery_are_put_right(switch):
     shim = controller(switch)
     shim.adopt(PORT.format(2))
     ports = switch.out("ls /sys/bus/pci_express/drivers/pciehp | grep ^0000 | grep -v ^0000:00").split()
-    slot = shim.adopt(*(port.rpartition(":")[0] for port in ports))["5"]
+    slots = shim.adopt(*(port.rpartition(":")[0] for port in ports))
+    slot, used = slots["5"], slots["6"]
     shim.op("SET_ATTENTION_INDICATOR", SLOT=slot["SLOT"], VALUE=INDICATOR["BLINK"])
+    switch.plug("nvme", 6)
+    bring_up(switch, shim, used)
     upstream = switch.address(1).split(":")
     shim.skip()
+    mark = len(shim.said)
     switch.run("modprobe aer_inject")
     switch.run(["python3", "-c", AER_INJECT, upstream[1], upstream[2], "0"])
-    shim.event("RESUME", SLOT=slot["SLOT"], timeout=60)
+    for one in slot, used:
+        shim.event("RESUME", SLOT=one["SLOT"], timeout=60)
+        shim.looked = mark
     now = shim.slot(slot["SLOT"])
     assert now["ATTENTION_INDICATOR"] == INDICATOR["BLINK"]
-    assert not shim.events("LINK") and not shim.events("PRESENCE")
+    assert not [m for m in shim.said[mark:] if m.get("event", {}).get("EVENT") in ("LINK", "PRESENCE")]
+    now = shim.slot(used["SLOT"])
+    assert has(now, "PRESENT", "POWER", "OCCUPIED"), f"{now['STATUS']:#x}"
+    assert now["POWER_INDICATOR"] == INDICATOR["ON"]
+    switch.wait_until("timeout 10 dd if=/dev/nvme0n1 of=/dev/null bs=4k count=16 iflag=direct", 60)
+    eject(switch, shim, used)
     switch.plug("nvme", 5)
     shim.event("BUTTON", SLOT=slot["SLOT"])
     bringing = shim.op("SET_POWER", SLOT=slot["SLOT"], VALUE=1)

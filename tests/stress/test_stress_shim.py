@@ -256,9 +256,16 @@ def test_slots_of_two_levels_of_shpc_bridges_work_go_and_come_back(bare, rounds)
             assert commit(g, "remove", slots[name]["ADDRESS"]) is None
             assert shim.op("SET_POWER", SLOT=slots[name]["SLOT"], VALUE=0)["ERRNO"] == 0
             g.wait_deleted(card)
-        # the upper bridge's slot 1 holds the lower bridge: it goes, and comes back
+        # the upper bridge's slot 1 holds the lower bridge: it goes under fire, and comes back
+        storm = Client(g, listen=False)
+        for name in "7", "7-1", "8-1":
+            for what in "BUTTON", "LATCH_OPEN", "POWER_FAULT":
+                storm.inject(slots[name]["SLOT"], what, 2000, 200)
+            shim.start("SET_ATTENTION_INDICATOR", SLOT=slots[name]["SLOT"], VALUE=2)
+            shim.start("SET_POWER", SLOT=slots[name]["SLOT"], VALUE=0)
         waiting = writer(g, "/sys/bus/pci/slots/7-1/power", "1")
         shim.event("REQUEST")
+        storm.close()
         assert commit(g, "remove", slots["1"]["ADDRESS"]) is None
         assert waiting.wait(20).out.strip() == "ENODEV"
         assert len(shim.slots()) == 31
