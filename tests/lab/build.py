@@ -34,8 +34,7 @@ def installed(name=kernel.DEFAULT):
         run("meson", "install", "-C", directory, "--no-rebuild", "--quiet", "--destdir", new)
         if name != kernel.DEFAULT:
             replace_module(new, name)
-        else:
-            test_modules(name, new)
+        test_modules(new, name)
         tree = paths.BUILD / f"guest-tree-{paths.tree_digest(new)}"
         if tree.exists():
             paths.remove(new)
@@ -51,28 +50,29 @@ def installed(name=kernel.DEFAULT):
 def replace_module(tree, name):
     """Put the module for a kernel in the place of the default one's."""
     boot = kernel.ready(name)
-    module = paths.made_once(
-        paths.BUILD / f"hpshim-{boot.top.name}-{paths.tree_digest(paths.SOURCE / 'kmod-shim')}.ko",
-        lambda new: boot.toolchain.module(boot.headers, new))
+    module = made(boot, "hpshim", paths.SOURCE / "kmod-shim",
+                  lambda new: boot.toolchain.module(boot.headers, new))
     paths.remove(tree / "usr/lib/modules")
     target = tree / "usr/lib/modules" / boot.release / "updates"
     target.mkdir(parents=True)
     shutil.copy2(module, target / "hpshim.ko")
 
 
-def test_modules(name, tree):
-    """Build what is in lab/modules and put it into the tree, where modprobe does not look."""
-    work = paths.BUILD / "test-modules"
-    work.mkdir(exist_ok=True)
-    for source in (paths.LAB / "modules").iterdir():
-        copy = work / source.name
-        if not copy.exists() or copy.read_bytes() != source.read_bytes():
-            shutil.copy(source, copy)
-    run("make", "-C", kernel.headers(kernel.KERNELS[name]), f"M={work}", "modules")
+def test_modules(tree, name):
+    """Put what is in lab/modules into the tree, where modprobe does not look."""
+    boot = kernel.ready(name)
     place = tree / "usr/local/lib/lab-modules"
     place.mkdir(parents=True)
-    for module in work.glob("*.ko"):
-        shutil.copy(module, place)
+    for source in (paths.LAB / "modules").glob("*.c"):
+        module = made(boot, source.stem, paths.LAB / "modules",
+                      lambda new: boot.toolchain.test_module(boot.headers, source.stem, new))
+        shutil.copy2(module, place / f"{source.stem}.ko")
+
+
+def made(boot, name, source, make):
+    """A module for a kernel, built anew when its sources have changed."""
+    return paths.made_once(
+        paths.BUILD / f"{name}-{boot.top.name}-{paths.tree_digest(source)}.ko", make)
 
 
 def run(*command):

@@ -42,19 +42,28 @@ class Toolchain:
 
     def module(self, headers, output, test_build=True):
         """Build hpshim.ko for a kernel, warnings being errors, and copy it to `output`."""
-        source = paths.SOURCE / "kmod-shim"
+        self._build(paths.SOURCE / "kmod-shim", headers, lambda place, kernel: [
+            "sh", place / "source/build-module", place / "source", kernel, place / "build",
+            place / "hpshim.ko", f"HPSHIM_TEST_BUILD={'y' if test_build else 'n'}"], "hpshim.ko", output)
+
+    def test_module(self, headers, name, output):
+        """Build one of lab/modules for a kernel and copy it to `output`."""
+        self._build(paths.LAB / "modules", headers, lambda place, kernel: [
+            "make", "-C", kernel, f"M={place}/source", "modules"], f"source/{name}.ko", output)
+
+    def _build(self, source, headers, command, result, output):
+        """Run command(directory, kernel) where `directory`/source is a copy of the
+        sources, and copy its result."""
         with tempfile.TemporaryDirectory() as directory:
             place = pathlib.Path("/mnt" if self.top else directory)
             kernel = pathlib.Path("/", headers.relative_to(self.top)) if self.top else headers
             paths.run("cp", "-r", f"{source}/.", f"{directory}/source")
-            command = ["sh", place / "source/build-module", place / "source", kernel, place / "build",
-                       place / "hpshim.ko", f"HPSHIM_TEST_BUILD={'y' if test_build else 'n'}"]
+            run = command(place, kernel)
             if self.top:
                 user = [] if os.geteuid() == 0 else ["--map-root-user"]
-                command = ["unshare", "--mount", *user, "sh", "-c", ENTER, "sh",
-                           self.top, directory, *command]
-            paths.run(*command)
-            paths.run("cp", f"{directory}/hpshim.ko", output)
+                run = ["unshare", "--mount", *user, "sh", "-c", ENTER, "sh", self.top, directory, *run]
+            paths.run(*run)
+            paths.run("cp", f"{directory}/{result}", output)
 
 
 def ready(suite):
