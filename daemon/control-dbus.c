@@ -70,6 +70,7 @@ void control_dbus_op_done(struct manager *m, uint64_t cookie, int error, const c
 
 	if (!p)
 		return; /* of a daemon before this one: its caller has been told that it ended */
+	manager_save(m); /* that a port was given back outlives a restart, once it is told */
 	if (error == 0)
 		r = sd_bus_reply_method_return(p->call, NULL);
 	else
@@ -78,7 +79,6 @@ void control_dbus_op_done(struct manager *m, uint64_t cookie, int error, const c
 	if (r < 0)
 		log_warning("Cannot answer a call on the bus: %s", strerror(-r));
 	port_call_free(m, p);
-	manager_save(m);
 }
 
 void control_dbus_shim_lost(struct manager *m)

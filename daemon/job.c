@@ -454,12 +454,13 @@ static void tell_end(struct manager *m, const struct job *job)
 	journal_job_ended(job, s, manager_now(m));
 	job_dbus_ended(m, job);
 	answer_legacy(m, job);
+	/* Killed up to here it is told again, as it was; from here on never. */
+	manager_save(m);
 	if (s && s->backend == BACKEND_NATIVE)
 		registry_schedule_refresh(m, true); /* its driver told nothing */
 	if (s)
 		manager_slot_changed(m, s);
 	registry_forget_departed(m, job->slot);
-	m->unsaved = true; /* told, so it need not be known any more */
 }
 
 void job_run_action(struct manager *m, const struct action *a)

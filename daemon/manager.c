@@ -111,6 +111,17 @@ void manager_later(struct manager *m)
 	sd_event_source_set_enabled(m->idle_source, SD_EVENT_ONESHOT);
 }
 
+/* Before somebody is told how a job ended: a restart must not end it otherwise. */
+static void save_ends(struct manager *m)
+{
+	const struct job *ended = engine_untold_next(m->engine, NULL);
+
+	if (!ended || ended->id == m->end_saved)
+		return;
+	m->end_saved = ended->id;
+	recover_save(m);
+}
+
 void manager_run_engine(struct manager *m)
 {
 	struct action action;
@@ -119,7 +130,10 @@ void manager_run_engine(struct manager *m)
 	if (m->running)
 		return; /* an action answered at once: the loop below goes on with it */
 	m->running = true;
-	while (engine_next_action(m->engine, &action)) {
+	for (;;) {
+		save_ends(m);
+		if (!engine_next_action(m->engine, &action))
+			break;
 		/* Nobody is told of a job that a restart could forget. */
 		if (action.type == ACTION_JOB_NEW)
 			recover_save(m);
@@ -459,6 +473,12 @@ static int start_shim(struct manager *m)
 	return r;
 }
 
+/* Known before it has work: a daemon after this one must find it in the kernel. */
+static void on_worker_started(void *userdata)
+{
+	manager_save(userdata);
+}
+
 static int manager_start(struct manager *m)
 {
 	int r = engine_new(&m->engine, &m->settings.engine);
@@ -474,6 +494,8 @@ static int manager_start(struct manager *m)
 		r = add_timer(m, on_ready_timer, true, READY_USEC, &m->ready_timer);
 	if (r >= 0)
 		r = worker_link_new(&m->worker, m->event, HOTPLUGD_WORKER);
+	if (r >= 0)
+		worker_link_on_start(m->worker, on_worker_started, m);
 	if (r >= 0)
 		r = udev_link_new(&m->udev, m->event, on_uevent, m);
 	if (r < 0) {

@@ -33,6 +33,8 @@ struct worker_link {
 	sd_event_source *source, *child;
 	worker_handler_t handler; /* NULL: idle */
 	void *userdata;
+	worker_started_t started;
+	void *started_userdata;
 	char *work;               /* the request under way, or one that waits for the predecessor */
 	size_t work_size;
 	unsigned int tries;
@@ -212,6 +214,8 @@ static int start_worker(struct worker_link *l)
 		r = sd_event_add_child(l->event, &l->child, l->pid, WEXITED, on_exit_of_worker, l);
 	if (r < 0)
 		forget_worker(l); /* its socket is closed: it ends */
+	else if (l->started)
+		l->started(l->started_userdata);
 	return r;
 }
 
@@ -417,6 +421,12 @@ int worker_link_succeed(struct worker_link *l, pid_t pid, uint64_t start)
 int worker_link_prepare(struct worker_link *l)
 {
 	return l->predecessor || l->pid ? 0 : start_worker(l);
+}
+
+void worker_link_on_start(struct worker_link *l, worker_started_t started, void *userdata)
+{
+	l->started = started;
+	l->started_userdata = userdata;
 }
 
 int worker_link_new(struct worker_link **ret, sd_event *event, const char *path)

@@ -9,7 +9,7 @@ import pytest
 from lab import stuck
 from lab.hotplug import DONE, WINDOW, ejected, plug, slots, until_state
 
-KILL = "kill -9 $(systemctl show hotplugd -p MainPID --value)"
+KILL = 'p=$(systemctl show hotplugd -p MainPID --value); [ "${p:-0}" -le 0 ] || kill -9 "$p"'
 UP = "busctl call org.hotplugd1 /org/hotplugd1 org.freedesktop.DBus.Peer Ping"
 WORKER = "/usr/lib/hotplugd/hotplugd-worker"
 ENDED = "journalctl -u hotplugd -o cat --no-pager | grep -E 'slot{}: {} .job [0-9]+, by'"
