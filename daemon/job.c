@@ -339,6 +339,24 @@ void job_on_op_done(struct manager *m, const struct shim_event *e)
 			    e->report[0] != '\0' ? e->report : strerror(-e->error));
 }
 
+void job_ask_again(struct manager *m)
+{
+	struct job_run *run;
+
+	TAILQ_FOREACH(run, &m->runs, entry) {
+		struct slot *s = manager_slot_by_handle(m, run->slot);
+		int r;
+
+		if (!s || (run->step != STEP_POWER_ON && run->step != STEP_POWER_OFF))
+			continue;
+		run->again = true;
+		r = shim_link_set_power(m->shim, s->shim_id, s->generation, run->step == STEP_POWER_ON,
+					cookie_of(run->job_id, run->step));
+		if (r < 0) /* its deadline tells */
+			log_warning("%s: cannot ask for power again: %s", s->name, strerror(-r));
+	}
+}
+
 /* Answers the legacy writers that waited for @job. */
 static void answer_legacy(struct manager *m, const struct job *job)
 {
@@ -381,6 +399,8 @@ void job_on_legacy_request(struct manager *m, struct slot *s, const struct shim_
 	struct legacy *l;
 	int r;
 
+	if (!manager_drives(m, s))
+		return; /* the other controller answers */
 	TAILQ_FOREACH(l, &m->legacy, entry)
 		if (l->request == e->request)
 			return; /* the shim tells a new controller of all that wait */

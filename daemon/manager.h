@@ -13,6 +13,7 @@
 
 #include "engine.h"
 #include "job.h"
+#include "later.h"
 #include "settings.h"
 #include "slot.h"
 #include "state.h"
@@ -39,6 +40,10 @@ TAILQ_HEAD(slot_list, slot);
 /* Who waits on the bus for a port to be adopted or released. */
 struct port_call;
 TAILQ_HEAD(port_call_list, port_call);
+
+/* A port that could not be taken, see adoption.c. */
+struct adoption_failure;
+TAILQ_HEAD(adoption_failure_list, adoption_failure);
 
 typedef void (*manager_ready_t)(void);
 
@@ -67,14 +72,16 @@ struct manager {
 	struct job_run_list runs;             /* what jobs wait for, see job.c */
 	struct legacy_list legacy;            /* writers waiting in slots/N/power */
 	struct port_call_list port_calls;
+	uint64_t last_call_cookie;
+	struct adoption_failure_list adoption_failures;
 	char **released;                      /* ports given back by hand: not to be adopted */
 	sd_event_source *engine_timer;
 	usec_t engine_deadline;               /* when it fires: engine_next_deadline() or before */
-	sd_event_source *idle_source;         /* manager_later() */
-	usec_t later_since;                   /* 0: nothing waits */
+	usec_t behind_since;                  /* a deadline waits since then for the shim to be heard, 0: none */
+	struct later *later;                  /* manager_later() */
 	sd_event_source *ready_timer;
-	sd_event_source *refresh_timer;       /* coalesces device changes */
-	usec_t refresh_since;
+	sd_event_source *busy_timer;          /* another program is the controller: asks again */
+	struct later *refresh;                /* coalesces device changes */
 
 	/* A restart changes no outcome, see recover.c. */
 	struct state before;                  /* what the daemon before this one left */
@@ -129,10 +136,6 @@ bool manager_drives(struct manager *m, const struct slot *s);
 /* Something happened at a slot, @name on the bus and @what in the journal: tells
  * the engine, and all others what came of it. */
 void manager_feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what);
-
-/* Asks the shim for control, or as its controller to go by another
- * GiveBackSec=. What comes of it is COOKIE_CONTROLLER's. */
-void manager_become_controller(struct manager *m);
 
 /* Tells systemd, once, when there is nothing left to wait for. */
 void manager_check_ready(struct manager *m);

@@ -64,7 +64,7 @@ struct slot {
 	size_t n_functions;
 	bool gone;    /* from the kernel; it waits for its job to end */
 	bool unsettled; /* shim: it may have changed while nobody told, see recover.c */
-	bool was_known, was_present; /* and what it was before that */
+	bool was_known, was_present, was_link, was_fault; /* and what it was before that */
 	bool stale;   /* devices are to be read again */
 	bool changed; /* the bus is to be told */
 	usec_t looked; /* native: when its files were read for somebody who asks */

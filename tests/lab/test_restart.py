@@ -74,6 +74,16 @@ def test_the_second_press_cancels_across_a_restart(g):
     assert ended(g, 2)[-1] == "cancelled"
 
 
+def test_the_second_press_cancels_though_the_daemon_is_away_when_the_window_ends(g):
+    card_in(g, 2)
+    for _ in range(3):      # which of the two the loop found first was chance
+        g.run("hpshim-inject 2 button")
+        until_state(g, "slot2", "busy")
+        g.run("kill -STOP $(pidof hotplugd); hpshim-inject 2 button; sleep 7; kill -CONT $(pidof hotplugd)")
+        until_state(g, "slot2", "on")
+        assert ended(g, 2)[-1] == "cancelled"
+
+
 def test_a_press_while_no_daemon_runs_is_neither_lost_nor_taken_twice(g):
     card_in(g, 2)
     starts = g.out("journalctl -u hotplugd -o cat | grep -c 'slot2: attention button pressed'")
