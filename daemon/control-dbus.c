@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "control-dbus.h"
+#include "indicator.h"
 #include "manager-dbus.h"
 #include "polkit.h"
 #include "registry.h"
@@ -158,7 +159,7 @@ static int do_locate(struct manager *m, struct slot *s, sd_bus_message *call, co
 		return r;
 	if (s->backend != BACKEND_SHIM)
 		return not_ours(s, "locate", error);
-	r = manager_locate(m, s, on);
+	r = indicator_locate(m, s, on);
 	if (r == -EOPNOTSUPP)
 		return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED,
 					 "cannot locate %s: the slot has no attention indicator", s->name);

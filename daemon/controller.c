@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "control-dbus.h"
 #include "controller.h"
+#include "indicator.h"
 #include "manager-dbus.h"
 #include "recover.h"
 #include "registry.h"
@@ -110,6 +111,7 @@ void controller_ask_again(struct manager *m)
 	m->adopting = 0; /* the answer of this starts them again */
 	controller_ask(m);
 	job_ask_again(m);
+	indicator_ask_again(m);
 	control_dbus_ask_again(m);
 }
 

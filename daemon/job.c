@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "indicator.h"
 #include "job-dbus.h"
 #include "journal.h"
 #include "manager.h"
@@ -254,29 +255,6 @@ void job_on_devices_changed(struct manager *m, struct slot *s)
 	}
 }
 
-static void set_indicators(struct manager *m, const struct action *a)
-{
-	static const uint32_t values[] = {
-		[INDICATOR_KEEP] = HPSHIM_INDICATOR_UNKNOWN,
-		[INDICATOR_OFF] = HPSHIM_INDICATOR_OFF,
-		[INDICATOR_ON] = HPSHIM_INDICATOR_ON,
-		[INDICATOR_BLINK] = HPSHIM_INDICATOR_BLINK,
-	};
-	struct slot *s = manager_slot_by_handle(m, a->slot);
-	int r = 0;
-
-	if (!s || s->backend != BACKEND_SHIM)
-		return; /* the native driver has its own mind about them */
-	if (a->power_led != INDICATOR_KEEP && s->has_power_indicator)
-		r = shim_link_set_power_indicator(m->shim, s->shim_id, s->generation, values[a->power_led], 0);
-	if (a->attention_led != INDICATOR_KEEP)
-		s->attention_wanted = a->attention_led;
-	if (r >= 0 && a->attention_led != INDICATOR_KEEP && s->has_attention_indicator && !s->locate)
-		r = shim_link_set_attention_indicator(m->shim, s->shim_id, s->generation, values[a->attention_led], 0);
-	if (r < 0)
-		log_warning("%s: cannot set indicators: %s", s->name, strerror(-r));
-}
-
 /* Starts the step of a job; a step that cannot be started fails. */
 static void start_step(struct manager *m, const struct action *a)
 {
@@ -489,7 +467,9 @@ void job_run_action(struct manager *m, const struct action *a)
 
 	switch (a->type) {
 	case ACTION_INDICATORS:
-		set_indicators(m, a);
+		s = manager_slot_by_handle(m, a->slot);
+		if (s)
+			indicator_set(m, s, a->power_led, a->attention_led);
 		return;
 	case ACTION_JOB_NEW:
 		s = manager_slot_by_handle(m, a->slot);

@@ -20,6 +20,7 @@
 #include "control-dbus.h"
 #include "controller.h"
 #include "fdstore.h"
+#include "indicator.h"
 #include "journal.h"
 #include "manager.h"
 #include "manager-dbus.h"
@@ -251,6 +252,8 @@ static void on_op_done(struct manager *m, const struct shim_event *e)
 
 	if (s && slot_update_from_shim(s, &e->slot) >= 0)
 		manager_slot_changed(m, s);
+	if (indicator_op_done(m, e))
+		return;
 	if (e->cookie == COOKIE_CONTROLLER) {
 		controller_answered(m, e->error);
 		return;
@@ -382,27 +385,6 @@ void manager_slot_changed(struct manager *m, struct slot *s)
 		log_error("%s: out of memory; the queue does not know its state", s->name);
 	s->changed = true;
 	manager_later(m);
-}
-
-int manager_locate(struct manager *m, struct slot *s, bool on)
-{
-	uint32_t value = HPSHIM_INDICATOR_BLINK;
-	int r;
-
-	if (s->backend != BACKEND_SHIM || !s->has_attention_indicator)
-		return -EOPNOTSUPP;
-	if (!on)
-		value = s->attention_wanted == INDICATOR_ON || s->fault    ? HPSHIM_INDICATOR_ON :
-			s->attention_wanted == INDICATOR_BLINK ? HPSHIM_INDICATOR_BLINK : HPSHIM_INDICATOR_OFF;
-	r = shim_link_set_attention_indicator(m->shim, s->shim_id, s->generation, value, 0);
-	if (r < 0)
-		return r;
-	if (on && !s->locate)
-		s->attention_wanted = s->attention_indicator;
-	s->locate = on;
-	manager_slot_changed(m, s);
-	manager_save(m);
-	return 0;
 }
 
 /* ---- life ---- */

@@ -30,7 +30,8 @@ const char *shim_state_to_string(enum shim_state s);
 
 TAILQ_HEAD(slot_list, slot);
 
-/* Cookies of commands that belong to no job; those of jobs are above 255. From
+/* Cookies of commands that belong to no job; those of jobs are above 255, those of
+ * indicators have the highest bit, see indicator.c. From
  * COOKIE_CALL up there is one for each caller who waits, see control-dbus.c. */
 #define COOKIE_CONTROLLER 1
 #define COOKIE_ADOPT      2
@@ -125,10 +126,6 @@ int manager_find_slot(struct manager *m, const char *text, struct slot **ret, ch
 
 /* Tells the engine how the slot is, and later the bus what changed. */
 void manager_slot_changed(struct manager *m, struct slot *s);
-
-/* Blinks the attention indicator of a slot, or lets it show again what it would.
- * Returns 0, -EOPNOTSUPP (there is none that is ours) or another negative errno. */
-int manager_locate(struct manager *m, struct slot *s, bool on);
 
 /* Whether nobody else is the controller of a slot: the shim takes commands of one. */
 bool manager_drives(struct manager *m, const struct slot *s);

@@ -235,6 +235,8 @@ void registry_put_shim(struct manager *m, const struct shim_slot *from)
 		engine_slot_remove(m->engine, s->handle, manager_now(m));
 		manager_run_engine(m);
 		s->handle = ++m->last_handle;
+		s->power_wanted = INDICATOR_KEEP;
+		s->attention_told = s->indicators_refused = false;
 	}
 	if (!s) {
 		s = add_slot(m, from->name);

@@ -57,7 +57,10 @@ struct slot {
 	bool locate; /* somebody looks for the slot: attention LED blinks */
 	bool hold;   /* cards and links that come and go start nothing */
 	enum indicator power_indicator, attention_indicator; /* INDICATOR_KEEP: not known */
-	enum indicator attention_wanted; /* by jobs, while it blinks for @locate */
+	enum indicator power_wanted;     /* INDICATOR_KEEP: nobody has said */
+	enum indicator attention_wanted; /* by jobs, also while it blinks for @locate */
+	bool attention_told;             /* the shim was, by this daemon */
+	bool indicators_refused;         /* the shim had too much to do: to be sent again */
 
 	struct policy policy;
 	struct sysfs_function *functions; /* what is in it */

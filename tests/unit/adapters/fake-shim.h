@@ -25,6 +25,7 @@ struct fake_sent {
 	uint32_t nl_seq; /* netlink's number of the message */
 	uint64_t after;  /* HPSHIM_A_SEQ */
 	uint64_t cookie;
+	uint32_t value;
 };
 struct fake_sent fake_sent(void);
 unsigned int fake_sent_count(void);
