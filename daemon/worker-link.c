@@ -162,13 +162,21 @@ static int start_of(pid_t pid, uint64_t *ret_start)
 
 static int spawn_worker(struct worker_link *l, int fd)
 {
-	char *const argv[] = { l->path, NULL };
+	_cleanup_free_ char *name = NULL;
+	char *const *argv;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none;
 	pid_t pid;
 	int error;
 
+	/* At shutdown systemd waits for no process of such a name, nor kills it
+	 * (https://systemd.io/ROOT_STORAGE_DAEMONS); in the kernel it could not. */
+	if (asprintf(&name, "@%s", l->path) < 0) {
+		name = NULL;
+		return -ENOMEM;
+	}
+	argv = (char *const []){ name, NULL };
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);

@@ -11,7 +11,8 @@ from lab.hotplug import DONE, WINDOW, ejected, plug, slots, until_state
 
 KILL = 'p=$(systemctl show hotplugd -p MainPID --value); [ "${p:-0}" -le 0 ] || kill -9 "$p"'
 UP = "busctl call org.hotplugd1 /org/hotplugd1 org.freedesktop.DBus.Peer Ping"
-WORKER = "/usr/lib/hotplugd/hotplugd-worker"
+WORKER = "@/usr/lib/hotplugd/hotplugd-worker"
+SHUTDOWN = r"\[ *([0-9.]+)\] systemd-shutdown\[1\]: {}"
 ENDED = "journalctl -u hotplugd -o cat --no-pager | grep -E 'slot{}: {} .job [0-9]+, by'"
 
 
@@ -76,12 +77,16 @@ def test_the_second_press_cancels_across_a_restart(g):
 
 def test_the_second_press_cancels_though_the_daemon_is_away_when_the_window_ends(g):
     card_in(g, 2)
-    for _ in range(3):      # which of the two the loop found first was chance
-        g.run("hpshim-inject 2 button")
-        until_state(g, "slot2", "busy")
-        g.run("kill -STOP $(pidof hotplugd); hpshim-inject 2 button; sleep 7; kill -CONT $(pidof hotplugd)")
-        until_state(g, "slot2", "on")
-        assert ended(g, 2)[-1] == "cancelled"
+    # which of the two the loop found first was chance
+    for _ in range(3):
+        before = len(ended(g, 2))
+        pressed = float(g.out("p=$(pidof hotplugd); s=$(date +%s.%N); hpshim-inject 2 button; sleep 0.2; kill -STOP $p;"
+                              " hpshim-inject 2 button; e=$(date +%s.%N); sleep 6; kill -CONT $p;"
+                              " python3 -c \"print($e - $s)\"", timeout=60))
+        if pressed > WINDOW - 1:
+            pytest.skip(f"the machine is too slow to press twice in a window: {pressed:.1f} s")
+        g.wait_until("hpctl --json jobs | grep -q '\"jobs\": *\\[ *\\]'", WINDOW + DONE)
+        assert ended(g, 2)[before:] == ["cancelled"]
 
 
 def test_a_press_while_no_daemon_runs_is_neither_lost_nor_taken_twice(g):
@@ -151,6 +156,23 @@ def test_stopping_does_not_wait_for_a_stuck_worker(g):
     assert stuck.stalled(g, 3)["step"] == "remove"
     stuck.release(g)
     g.wait_deleted("edu3", DONE)
+
+
+@pytest.mark.expect_hang
+def test_a_stuck_worker_does_not_keep_systemd_from_shutting_down(pool):
+    """As far as systemd goes: then the kernel waits for the driver, see docs/architecture.md."""
+    with pool.guest("flat", snapshot=True) as one:
+        one.run("mkdir -p /etc/hotplugd.conf.d && printf '[Timeouts]\\nRemoveSec=2s\\n'"
+                " >/etc/hotplugd.conf.d/50-stuck.conf && systemctl reload hotplugd")
+        stuck.prepare(one, 3, -1)
+        one.run("hpctl eject --no-block slot3")
+        stuck.stalled(one, 3)
+        start = one.serial.size()
+        one.spawn("systemctl poweroff")
+        last = one.wait_serial(SHUTDOWN.format("Powering off"), 180, start)
+        first = one.wait_serial(SHUTDOWN.format("Sending SIGTERM"), 1, start)
+        # twenty seconds for SIGTERM, as many for SIGKILL: the time-out of the lab's systemd
+        assert float(last[1]) - float(first[1]) < 15
 
 
 def test_a_worker_that_is_killed_changes_no_outcome(g):

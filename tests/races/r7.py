@@ -19,7 +19,7 @@ KILLS = 5           # in these seconds and the ones after, in which jobs end
 # MainPID is 0 while systemd starts it again: that would be everybody in our process group
 DAEMON = 'p=$(systemctl show hotplugd -p MainPID --value); [ "${p:-0}" -le 0 ] || kill -9 "$p"'
 WAYS = dict(r3.WAYS, cancel="hpctl cancel $(hpctl jobs --no-legend | awk '$2 == \"slot{slot}\" {{ print $1 }}')")
-WORKER = "pkill -9 -fx /usr/lib/hotplugd/hotplugd-worker"
+WORKER = "pkill -9 -fx @/usr/lib/hotplugd/hotplugd-worker"
 ENDS = ("DONE", "FAILED", "CANCELLED", "REFUSED", "GONE")
 
 

@@ -43,7 +43,8 @@ static int fake_worker(const char *what)
 		if (strcmp(what, "hang") == 0)
 			for (;;)
 				pause();
-		send(WORKER_FD, "0 ", 2, 0);
+		snprintf(request, sizeof(request), "0 %s", strcmp(what, "name") == 0 ? program_invocation_name : "");
+		send(WORKER_FD, request, strlen(request), 0);
 		if (strcmp(what, "answer-and-die") == 0)
 			raise(SIGKILL);
 	}
@@ -209,6 +210,16 @@ static void it_ends_when_the_daemon_is_gone(void **state)
 }
 
 /* ---- the fake one ---- */
+
+/* systemd knows it by its first letter. */
+static void a_shutdown_does_not_wait_for_a_process_of_its_name(void **state)
+{
+	use_fake("name");
+	assert_int_equal(submit(&insert_no_slot), 0);
+	wait_for_answers(1);
+	assert_int_equal(last_text[0], '@');
+	assert_string_equal(last_text + 1, self);
+}
 
 static void who_waits_for_a_dead_worker_is_told(void **state)
 {
@@ -429,6 +440,7 @@ int main(void)
 		claim(nothing_outside_of_pci_is_written),
 		claim(one_worker_does_one_piece_after_the_other),
 		claim(it_ends_when_the_daemon_is_gone),
+		claim(a_shutdown_does_not_wait_for_a_process_of_its_name),
 		claim(who_waits_for_a_dead_worker_is_told),
 		claim(a_worker_that_died_while_idle_is_replaced),
 		claim(the_next_piece_may_be_given_when_the_last_one_ends),
