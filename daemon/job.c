@@ -335,6 +335,17 @@ void job_ask_again(struct manager *m)
 	}
 }
 
+void job_shim_lost(struct manager *m)
+{
+	struct job_run *run, *next;
+
+	for (run = TAILQ_FIRST(&m->runs); run; run = next) {
+		next = TAILQ_NEXT(run, entry);
+		if (run->step == STEP_POWER_ON || run->step == STEP_POWER_OFF)
+			run_free(run); /* native slots have no such steps */
+	}
+}
+
 /* Answers the legacy writers that waited for @job. */
 static void answer_legacy(struct manager *m, const struct job *job)
 {

@@ -44,6 +44,9 @@ void job_on_op_done(struct manager *m, const struct shim_event *e);
 /* Answers of the shim may be lost: asks again for all that jobs wait for. */
 void job_ask_again(struct manager *m);
 
+/* The shim is gone, and its slots with their jobs: nobody answers any more. */
+void job_shim_lost(struct manager *m);
+
 /* A slot's devices changed: a job may have waited for that. */
 void job_on_devices_changed(struct manager *m, struct slot *s);
 

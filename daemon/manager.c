@@ -337,6 +337,7 @@ static void on_shim_lost(void *userdata)
 	fdstore_remove(FDSTORE_SHIM);
 	control_dbus_shim_lost(m);
 	registry_resync_shim(m, NULL, 0);
+	job_shim_lost(m);
 	m->shim_starting = false;
 	m->adopting = 0;
 	controller_absent(m);

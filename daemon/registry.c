@@ -217,7 +217,8 @@ static bool differs(const struct slot *s, const struct shim_slot *from)
 	       s->fault != (bool)(from->status & HPSHIM_STATUS_POWER_FAULT);
 }
 
-void registry_put_shim(struct manager *m, const struct shim_slot *from)
+/* Makes the slot, or takes it over; the engine is still to be told. */
+static void put_shim(struct manager *m, const struct shim_slot *from)
 {
 	struct slot *s = by_kernel_name(m, from->name);
 	bool new = !s;
@@ -251,6 +252,11 @@ void registry_put_shim(struct manager *m, const struct shim_slot *from)
 		slot_dbus_added(s);
 	if (adopted && !was_ours(m, s))
 		journal_adopted(s);
+}
+
+void registry_put_shim(struct manager *m, const struct shim_slot *from)
+{
+	put_shim(m, from);
 	tell_engine_parents(m);
 	manager_run_engine(m);
 }
@@ -281,8 +287,11 @@ void registry_resync_shim(struct manager *m, const struct shim_slot *slots, size
 		journal_released(s);
 		remove_slot(m, s);
 	}
+	/* The engine is told once of them all, who are each other's parents. */
 	for (size_t i = 0; i < n; i++)
-		registry_put_shim(m, &slots[i]);
+		put_shim(m, &slots[i]);
+	tell_engine_parents(m);
+	manager_run_engine(m);
 	if (n == 0)
 		registry_schedule_refresh(m, true);
 }
