@@ -106,7 +106,7 @@ static void a_long_one_fits(void **state)
 
 static void who_does_not_read_keeps_nobody_waiting(void **state)
 {
-	char text[4096], wanted[128];
+	char text[4096], wanted[256];
 	int sent = 5000, received = 0;
 
 	alarm(20);
