@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/names.h"
 #include "control-dbus.h"
+#include "indicator.h"
 #include "manager-dbus.h"
 #include "polkit.h"
 #include "registry.h"
@@ -24,6 +25,8 @@ struct port_call {
 	TAILQ_ENTRY(port_call) entry;
 	sd_bus_message *call; /* referenced */
 	uint64_t cookie;
+	bool adopt; /* or release */
+	char port[HPSHIM_ADDRESS_MAX];
 };
 
 static void port_call_free(struct manager *m, struct port_call *p)
@@ -43,24 +46,42 @@ static struct port_call *port_call_find(struct manager *m, uint64_t cookie)
 	return NULL;
 }
 
-/* Returns 0, -EBUSY (as many wait as there are cookies) or -ENOMEM. */
-static int port_call_new(struct manager *m, sd_bus_message *call, struct port_call **ret)
+/* A cookie that nobody has, and that nobody had just now: a late answer to a call that
+ * was asked for twice is nobody else's. 0: as many wait as there are. */
+static uint64_t free_cookie(struct manager *m)
 {
-	uint64_t cookie = COOKIE_CALL;
+	for (int i = COOKIE_CALL; i <= COOKIE_CALL_MAX; i++) {
+		if (m->last_call_cookie < COOKIE_CALL || ++m->last_call_cookie > COOKIE_CALL_MAX)
+			m->last_call_cookie = COOKIE_CALL;
+		if (!port_call_find(m, m->last_call_cookie))
+			return m->last_call_cookie;
+	}
+	return 0;
+}
+
+/* Returns 0, -EBUSY (as many wait as there are cookies) or -ENOMEM. */
+static int port_call_new(struct manager *m, sd_bus_message *call, const char *port, bool adopt, struct port_call **ret)
+{
+	uint64_t cookie = free_cookie(m);
 	struct port_call *p;
 
-	while (cookie <= COOKIE_CALL_MAX && port_call_find(m, cookie))
-		cookie++;
-	if (cookie > COOKIE_CALL_MAX)
+	if (!cookie)
 		return -EBUSY;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
 	p->call = sd_bus_message_ref(call);
 	p->cookie = cookie;
+	p->adopt = adopt;
+	snprintf(p->port, sizeof(p->port), "%s", port);
 	TAILQ_INSERT_TAIL(&m->port_calls, p, entry);
 	*ret = p;
 	return 0;
+}
+
+static int port_call_ask(struct manager *m, const struct port_call *p)
+{
+	return p->adopt ? registry_adopt(m, p->port, p->cookie) : registry_release(m, p->port, p->cookie);
 }
 
 void control_dbus_op_done(struct manager *m, uint64_t cookie, int error, const char *report)
@@ -70,6 +91,7 @@ void control_dbus_op_done(struct manager *m, uint64_t cookie, int error, const c
 
 	if (!p)
 		return; /* of a daemon before this one: its caller has been told that it ended */
+	manager_save(m); /* that a port was given back outlives a restart, once it is told */
 	if (error == 0)
 		r = sd_bus_reply_method_return(p->call, NULL);
 	else
@@ -78,7 +100,18 @@ void control_dbus_op_done(struct manager *m, uint64_t cookie, int error, const c
 	if (r < 0)
 		log_warning("Cannot answer a call on the bus: %s", strerror(-r));
 	port_call_free(m, p);
-	manager_save(m);
+}
+
+void control_dbus_ask_again(struct manager *m)
+{
+	struct port_call *p;
+
+	TAILQ_FOREACH(p, &m->port_calls, entry) {
+		int r = port_call_ask(m, p);
+
+		if (r < 0) /* the caller's own time-out ends it */
+			log_warning("Cannot ask the shim for port %s again: %s", p->port, strerror(-r));
+	}
 }
 
 void control_dbus_shim_lost(struct manager *m)
@@ -126,7 +159,7 @@ static int do_locate(struct manager *m, struct slot *s, sd_bus_message *call, co
 		return r;
 	if (s->backend != BACKEND_SHIM)
 		return not_ours(s, "locate", error);
-	r = manager_locate(m, s, on);
+	r = indicator_locate(m, s, on);
 	if (r == -EOPNOTSUPP)
 		return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED,
 					 "cannot locate %s: the slot has no attention indicator", s->name);
@@ -171,13 +204,13 @@ static int do_drive(struct manager *m, struct slot *s, sd_bus_message *call, con
 	r = no_jobs(m, s->port, what, error);
 	if (r < 0)
 		return r;
-	r = port_call_new(m, call, &p);
+	r = port_call_new(m, call, s->port, adopt, &p);
 	if (r == -EBUSY)
 		return sd_bus_error_setf(error, ERROR_BUSY, "cannot %s %s: too many wait for the shim; try again", what, s->name);
 	if (r < 0)
 		return r;
 	log_notice("%s: %s asks to %s port %s", s->name, who, what, s->port);
-	r = adopt ? registry_adopt(m, s->port, p->cookie) : registry_release(m, s->port, p->cookie);
+	r = port_call_ask(m, p);
 	if (r < 0) {
 		port_call_free(m, p);
 		return sd_bus_error_setf(error, ERROR_FAILED, "cannot ask the shim to %s %s: %s", what, s->name, strerror(-r));

@@ -13,6 +13,9 @@ int control_dbus_call(struct manager *m, sd_bus_message *call, sd_bus_error *err
  * @report, a sentence or ""): answers who waits with @cookie. */
 void control_dbus_op_done(struct manager *m, uint64_t cookie, int error, const char *report);
 
+/* Answers of the shim may be lost: asks again for what callers wait for. */
+void control_dbus_ask_again(struct manager *m);
+
 /* The shim is gone, or we are: answers all who wait for it. */
 void control_dbus_shim_lost(struct manager *m);
 

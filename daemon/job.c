@@ -14,6 +14,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "indicator.h"
 #include "job-dbus.h"
 #include "journal.h"
 #include "manager.h"
@@ -254,29 +255,6 @@ void job_on_devices_changed(struct manager *m, struct slot *s)
 	}
 }
 
-static void set_indicators(struct manager *m, const struct action *a)
-{
-	static const uint32_t values[] = {
-		[INDICATOR_KEEP] = HPSHIM_INDICATOR_UNKNOWN,
-		[INDICATOR_OFF] = HPSHIM_INDICATOR_OFF,
-		[INDICATOR_ON] = HPSHIM_INDICATOR_ON,
-		[INDICATOR_BLINK] = HPSHIM_INDICATOR_BLINK,
-	};
-	struct slot *s = manager_slot_by_handle(m, a->slot);
-	int r = 0;
-
-	if (!s || s->backend != BACKEND_SHIM)
-		return; /* the native driver has its own mind about them */
-	if (a->power_led != INDICATOR_KEEP && s->has_power_indicator)
-		r = shim_link_set_power_indicator(m->shim, s->shim_id, s->generation, values[a->power_led], 0);
-	if (a->attention_led != INDICATOR_KEEP)
-		s->attention_wanted = a->attention_led;
-	if (r >= 0 && a->attention_led != INDICATOR_KEEP && s->has_attention_indicator && !s->locate)
-		r = shim_link_set_attention_indicator(m->shim, s->shim_id, s->generation, values[a->attention_led], 0);
-	if (r < 0)
-		log_warning("%s: cannot set indicators: %s", s->name, strerror(-r));
-}
-
 /* Starts the step of a job; a step that cannot be started fails. */
 static void start_step(struct manager *m, const struct action *a)
 {
@@ -339,6 +317,35 @@ void job_on_op_done(struct manager *m, const struct shim_event *e)
 			    e->report[0] != '\0' ? e->report : strerror(-e->error));
 }
 
+void job_ask_again(struct manager *m)
+{
+	struct job_run *run;
+
+	TAILQ_FOREACH(run, &m->runs, entry) {
+		struct slot *s = manager_slot_by_handle(m, run->slot);
+		int r;
+
+		if (!s || (run->step != STEP_POWER_ON && run->step != STEP_POWER_OFF))
+			continue;
+		run->again = true;
+		r = shim_link_set_power(m->shim, s->shim_id, s->generation, run->step == STEP_POWER_ON,
+					cookie_of(run->job_id, run->step));
+		if (r < 0) /* its deadline tells */
+			log_warning("%s: cannot ask for power again: %s", s->name, strerror(-r));
+	}
+}
+
+void job_shim_lost(struct manager *m)
+{
+	struct job_run *run, *next;
+
+	for (run = TAILQ_FIRST(&m->runs); run; run = next) {
+		next = TAILQ_NEXT(run, entry);
+		if (run->step == STEP_POWER_ON || run->step == STEP_POWER_OFF)
+			run_free(run); /* native slots have no such steps */
+	}
+}
+
 /* Answers the legacy writers that waited for @job. */
 static void answer_legacy(struct manager *m, const struct job *job)
 {
@@ -381,6 +388,8 @@ void job_on_legacy_request(struct manager *m, struct slot *s, const struct shim_
 	struct legacy *l;
 	int r;
 
+	if (!manager_drives(m, s))
+		return; /* the other controller answers */
 	TAILQ_FOREACH(l, &m->legacy, entry)
 		if (l->request == e->request)
 			return; /* the shim tells a new controller of all that wait */
@@ -454,12 +463,13 @@ static void tell_end(struct manager *m, const struct job *job)
 	journal_job_ended(job, s, manager_now(m));
 	job_dbus_ended(m, job);
 	answer_legacy(m, job);
+	/* Killed up to here it is told again, as it was; from here on never. */
+	manager_save(m);
 	if (s && s->backend == BACKEND_NATIVE)
 		registry_schedule_refresh(m, true); /* its driver told nothing */
 	if (s)
 		manager_slot_changed(m, s);
 	registry_forget_departed(m, job->slot);
-	m->unsaved = true; /* told, so it need not be known any more */
 }
 
 void job_run_action(struct manager *m, const struct action *a)
@@ -468,7 +478,9 @@ void job_run_action(struct manager *m, const struct action *a)
 
 	switch (a->type) {
 	case ACTION_INDICATORS:
-		set_indicators(m, a);
+		s = manager_slot_by_handle(m, a->slot);
+		if (s)
+			indicator_set(m, s, a->power_led, a->attention_led);
 		return;
 	case ACTION_JOB_NEW:
 		s = manager_slot_by_handle(m, a->slot);

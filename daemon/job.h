@@ -22,7 +22,7 @@ struct job_run {
 	uint32_t job_id;
 	slot_handle_t slot;
 	enum job_step step;
-	bool again;             /* a daemon before this one may have asked already */
+	bool again;             /* asked already, perhaps by the daemon before this one */
 	sd_event_source *timer; /* STEP_CONFIRM: how long drivers are waited for */
 };
 TAILQ_HEAD(job_run_list, job_run);
@@ -40,6 +40,12 @@ void job_run_action(struct manager *m, const struct action *a);
 
 /* A control of the shim completed (HPSHIM_EVENT_OP_DONE). */
 void job_on_op_done(struct manager *m, const struct shim_event *e);
+
+/* Answers of the shim may be lost: asks again for all that jobs wait for. */
+void job_ask_again(struct manager *m);
+
+/* The shim is gone, and its slots with their jobs: nobody answers any more. */
+void job_shim_lost(struct manager *m);
 
 /* A slot's devices changed: a job may have waited for that. */
 void job_on_devices_changed(struct manager *m, struct slot *s);

@@ -247,6 +247,8 @@ static int do_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error)
 					 "job %" PRIu32 " has reached its commit and cannot be cancelled any more", id);
 	if (r < 0)
 		return r;
+	/* As above: what is told to be cancelled must not go on after a restart. */
+	manager_save(m);
 	r = sd_bus_reply_method_return(call, NULL);
 	manager_run_engine(m);
 	return r < 0 ? r : 1;

@@ -8,8 +8,10 @@
  */
 #include <string.h>
 
+#include "adoption.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "controller.h"
 #include "manager-settings.h"
 #include "registry.h"
 
@@ -81,10 +83,11 @@ void manager_settings_reload(struct manager *m)
 	read_settings(m);
 	engine_set_config(m->engine, &m->settings.engine);
 	registry_reread_policy(m);
+	adoption_forget(m, NULL);
 	if (m->shim_state == SHIM_ACTIVE) {
 		release_unwanted(m);
 		if (m->settings.give_back != give_back)
-			manager_become_controller(m); /* adopts once that is answered */
+			controller_ask(m); /* adopts once that is answered */
 		else
 			registry_adopt_all(m);
 	}

@@ -12,12 +12,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adoption.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/names.h"
 #include "config.h"
 #include "control-dbus.h"
+#include "controller.h"
 #include "fdstore.h"
+#include "indicator.h"
 #include "journal.h"
 #include "manager.h"
 #include "manager-dbus.h"
@@ -31,20 +34,8 @@
 #define READY_USEC (10 * USEC_PER_SEC)
 /* What can wait until nothing else is to be done waits no longer than this. */
 #define LATER_USEC (100 * USEC_PER_MSEC)
-
-const char *shim_state_to_string(enum shim_state s)
-{
-	switch (s) {
-	case SHIM_ABSENT:
-		return "absent";
-	case SHIM_ACTIVE:
-		return "active";
-	case SHIM_BUSY:
-		return "busy";
-	default:
-		return NULL;
-	}
-}
+/* So long the queue's time stands still for events that were lost and are asked for. */
+#define BEHIND_USEC (2 * USEC_PER_SEC)
 
 usec_t manager_now(struct manager *m)
 {
@@ -55,25 +46,10 @@ usec_t manager_now(struct manager *m)
 	return now;
 }
 
-static int on_engine_timer(sd_event_source *source, uint64_t usec, void *userdata)
+static void set_engine_timer(struct manager *m, usec_t deadline)
 {
-	struct manager *m = userdata;
+	int r = sd_event_source_set_time(m->engine_timer, deadline);
 
-	m->engine_deadline = USEC_INFINITY;
-	engine_advance(m->engine, manager_now(m));
-	manager_run_engine(m);
-	return 0;
-}
-
-/* A timer that is early costs a turn of the loop; one for each new deadline costs more. */
-static void arm_engine_timer(struct manager *m)
-{
-	usec_t deadline = engine_next_deadline(m->engine);
-	int r;
-
-	if (deadline >= m->engine_deadline)
-		return;
-	r = sd_event_source_set_time(m->engine_timer, deadline);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(m->engine_timer, SD_EVENT_ONESHOT);
 	if (r < 0) { /* without its timer the queue stands still */
@@ -83,32 +59,78 @@ static void arm_engine_timer(struct manager *m)
 	m->engine_deadline = deadline;
 }
 
+/* What happened before a deadline counts before it, however late it is read: a press
+ * that cancels, say. Returns whether time has to wait for the shim. */
+static bool wait_for_shim(struct manager *m)
+{
+	usec_t now = manager_now(m), until;
+	bool all;
+
+	if (!m->shim || !shim_link_present(m->shim))
+		return false;
+	all = shim_link_read(m->shim);
+	if (all && shim_link_live(m->shim)) {
+		m->behind_since = 0;
+		return false;
+	}
+	if (m->behind_since == 0)
+		m->behind_since = now;
+	until = m->behind_since + BEHIND_USEC;
+	if (now >= until)
+		return false;
+	set_engine_timer(m, all ? until : now); /* or when it is live again */
+	return true;
+}
+
+static int on_engine_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct manager *m = userdata;
+
+	m->engine_deadline = USEC_INFINITY;
+	if (wait_for_shim(m))
+		return 0;
+	engine_advance(m->engine, manager_now(m));
+	manager_run_engine(m);
+	return 0;
+}
+
+/* A timer that is early costs a turn of the loop; one for each new deadline costs more. */
+static void arm_engine_timer(struct manager *m)
+{
+	usec_t deadline = engine_next_deadline(m->engine);
+
+	if (deadline < m->engine_deadline)
+		set_engine_timer(m, deadline);
+}
+
 void manager_save(struct manager *m)
 {
 	m->unsaved = true;
 	recover_save(m);
 }
 
-static int on_idle(sd_event_source *source, void *userdata)
+static void on_later(void *userdata)
 {
 	struct manager *m = userdata;
 
-	m->later_since = 0;
 	slot_dbus_tell_changes(m);
 	recover_save(m);
-	return 0;
 }
 
 void manager_later(struct manager *m)
 {
-	usec_t now = manager_now(m);
+	later_ask(m->later);
+}
 
-	if (m->later_since == 0)
-		m->later_since = now;
-	/* In a storm the loop is never idle. */
-	sd_event_source_set_priority(m->idle_source, now < m->later_since + LATER_USEC ? SD_EVENT_PRIORITY_IDLE :
-										       SD_EVENT_PRIORITY_NORMAL);
-	sd_event_source_set_enabled(m->idle_source, SD_EVENT_ONESHOT);
+/* Before somebody is told how a job ended: a restart must not end it otherwise. */
+static void save_ends(struct manager *m)
+{
+	const struct job *ended = engine_untold_next(m->engine, NULL);
+
+	if (!ended || ended->id == m->end_saved)
+		return;
+	m->end_saved = ended->id;
+	recover_save(m);
 }
 
 void manager_run_engine(struct manager *m)
@@ -119,7 +141,10 @@ void manager_run_engine(struct manager *m)
 	if (m->running)
 		return; /* an action answered at once: the loop below goes on with it */
 	m->running = true;
-	while (engine_next_action(m->engine, &action)) {
+	for (;;) {
+		save_ends(m);
+		if (!engine_next_action(m->engine, &action))
+			break;
 		/* Nobody is told of a job that a restart could forget. */
 		if (action.type == ACTION_JOB_NEW)
 			recover_save(m);
@@ -128,25 +153,6 @@ void manager_run_engine(struct manager *m)
 	m->running = false;
 	arm_engine_timer(m);
 	manager_later(m);
-}
-
-static void set_shim_state(struct manager *m, enum shim_state state)
-{
-	if (m->shim_state == state)
-		return;
-	m->shim_state = state;
-	switch (state) {
-	case SHIM_ACTIVE:
-		log_info("Controlling the shim");
-		break;
-	case SHIM_ABSENT:
-		log_notice("The kernel module hpshim is not loaded: slots stay with the kernel's own drivers, and so do "
-			   "their buttons. Load it with 'modprobe hpshim'");
-		break;
-	default:
-		log_warning("Another program controls the shim: slots stay as they are");
-	}
-	manager_dbus_shim_changed(m);
 }
 
 /* ---- readiness ---- */
@@ -190,11 +196,6 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *userdata
 }
 
 /* ---- the shim ---- */
-
-bool manager_drives(struct manager *m, const struct slot *s)
-{
-	return s->backend != BACKEND_SHIM || m->shim_state != SHIM_BUSY;
-}
 
 void manager_feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
 {
@@ -251,18 +252,17 @@ static void on_op_done(struct manager *m, const struct shim_event *e)
 
 	if (s && slot_update_from_shim(s, &e->slot) >= 0)
 		manager_slot_changed(m, s);
+	if (indicator_op_done(m, e))
+		return;
 	if (e->cookie == COOKIE_CONTROLLER) {
-		set_shim_state(m, e->error == 0 ? SHIM_ACTIVE : SHIM_BUSY);
-		m->shim_starting = false;
-		if (e->error == 0)
-			registry_adopt_all(m);
-		manager_check_ready(m);
+		controller_answered(m, e->error);
 		return;
 	}
 	if (e->cookie == COOKIE_ADOPT) {
-		if (e->error)
-			log_warning("Cannot take a port from its driver: %s",
-				    e->report[0] != '\0' ? e->report : strerror(-e->error));
+		if (e->error) {
+			adoption_failed(m, e->slot.port, e->report[0] != '\0' ? e->report : strerror(-e->error));
+			registry_schedule_refresh(m, e->slot.port[0] != '\0');
+		}
 		if (m->adopting > 0)
 			m->adopting--;
 		manager_check_ready(m);
@@ -282,13 +282,14 @@ static void on_shim_event(const struct shim_event *e, void *userdata)
 	manager_later(m);
 	switch (e->type) {
 	case HPSHIM_EVENT_SLOT_ADD:
+		adoption_forget(m, e->slot.port);
 		registry_put_shim(m, &e->slot);
 		recover_settle(m);
 		break;
 	case HPSHIM_EVENT_SLOT_GONE:
 		registry_remove_shim(m, e->slot.id, e->slot.generation);
 		if (m->shim_state == SHIM_BUSY)
-			manager_become_controller(m); /* the other one may have ended */
+			controller_ask(m); /* the other one may have ended */
 		break;
 	case HPSHIM_EVENT_OP_DONE:
 		on_op_done(m, e);
@@ -307,20 +308,16 @@ static void on_shim_resync(const struct shim_slot *slots, size_t n, void *userda
 	recover_jobs(userdata);
 }
 
-static void on_shim_live(void *userdata)
+static void on_shim_live(bool lost, void *userdata)
 {
 	struct manager *m = userdata;
 
+	m->behind_since = 0;
+	if (lost)
+		controller_ask_again(m);
 	recover_settle(m);
+	manager_run_engine(m); /* deadlines that waited for this */
 	manager_check_ready(m);
-}
-
-void manager_become_controller(struct manager *m)
-{
-	uint32_t grace_ms = (uint32_t)(m->settings.give_back / USEC_PER_MSEC);
-
-	if (shim_link_become_controller(m->shim, grace_ms, COOKIE_CONTROLLER) < 0)
-		log_error("Cannot ask the shim for control");
 }
 
 static void on_shim_appeared(void *userdata)
@@ -330,7 +327,7 @@ static void on_shim_appeared(void *userdata)
 	if (!shim_link_kept(m->shim))
 		fdstore_put(FDSTORE_SHIM, shim_link_fd(m->shim));
 	m->shim_starting = true;
-	manager_become_controller(m);
+	controller_ask(m);
 }
 
 static void on_shim_lost(void *userdata)
@@ -340,9 +337,10 @@ static void on_shim_lost(void *userdata)
 	fdstore_remove(FDSTORE_SHIM);
 	control_dbus_shim_lost(m);
 	registry_resync_shim(m, NULL, 0);
+	job_shim_lost(m);
 	m->shim_starting = false;
 	m->adopting = 0;
-	set_shim_state(m, SHIM_ABSENT);
+	controller_absent(m);
 	registry_schedule_refresh(m, true);
 	manager_check_ready(m);
 }
@@ -356,6 +354,8 @@ static void on_uevent(const char *action, const char *syspath, const char *subsy
 		return;
 	}
 	registry_device_changed(userdata, syspath);
+	if (strcmp(action, "add") == 0 && strcmp(subsystem, "pci") == 0)
+		adoption_forget(userdata, strrchr(syspath, '/') + 1);
 	/* Nothing but its driver shows that a bridge brought slots with it. */
 	if (strcmp(action, "bind") == 0 && strcmp(subsystem, "pci") == 0 && sysfs_is_shpc_bridge(syspath))
 		registry_schedule_refresh(userdata, true);
@@ -386,27 +386,6 @@ void manager_slot_changed(struct manager *m, struct slot *s)
 		log_error("%s: out of memory; the queue does not know its state", s->name);
 	s->changed = true;
 	manager_later(m);
-}
-
-int manager_locate(struct manager *m, struct slot *s, bool on)
-{
-	uint32_t value = HPSHIM_INDICATOR_BLINK;
-	int r;
-
-	if (s->backend != BACKEND_SHIM || !s->has_attention_indicator)
-		return -EOPNOTSUPP;
-	if (!on)
-		value = s->attention_wanted == INDICATOR_ON || s->fault    ? HPSHIM_INDICATOR_ON :
-			s->attention_wanted == INDICATOR_BLINK ? HPSHIM_INDICATOR_BLINK : HPSHIM_INDICATOR_OFF;
-	r = shim_link_set_attention_indicator(m->shim, s->shim_id, s->generation, value, 0);
-	if (r < 0)
-		return r;
-	if (on && !s->locate)
-		s->attention_wanted = s->attention_indicator;
-	s->locate = on;
-	manager_slot_changed(m, s);
-	manager_save(m);
-	return 0;
 }
 
 /* ---- life ---- */
@@ -453,10 +432,16 @@ static int start_shim(struct manager *m)
 	if (r < 0) {
 		log_error("Cannot listen to the shim: %s", strerror(-r));
 	} else if (!shim_link_present(m->shim)) {
-		set_shim_state(m, SHIM_ABSENT);
+		controller_absent(m);
 		recover_jobs(m);
 	}
 	return r;
+}
+
+/* Known before it has work: a daemon after this one must find it in the kernel. */
+static void on_worker_started(void *userdata)
+{
+	manager_save(userdata);
 }
 
 static int manager_start(struct manager *m)
@@ -467,13 +452,13 @@ static int manager_start(struct manager *m)
 		r = add_timer(m, on_engine_timer, false, 0, &m->engine_timer);
 	m->engine_deadline = USEC_INFINITY;
 	if (r >= 0)
-		r = sd_event_add_defer(m->event, &m->idle_source, on_idle, m);
-	if (r >= 0)
-		r = sd_event_source_set_enabled(m->idle_source, SD_EVENT_OFF);
+		r = later_new(&m->later, m->event, 0, LATER_USEC, on_later, m);
 	if (r >= 0)
 		r = add_timer(m, on_ready_timer, true, READY_USEC, &m->ready_timer);
 	if (r >= 0)
 		r = worker_link_new(&m->worker, m->event, HOTPLUGD_WORKER);
+	if (r >= 0)
+		worker_link_on_start(m->worker, on_worker_started, m);
 	if (r >= 0)
 		r = udev_link_new(&m->udev, m->event, on_uevent, m);
 	if (r < 0) {
@@ -508,6 +493,7 @@ int manager_new(struct manager **ret, sd_event *event, manager_ready_t ready)
 	TAILQ_INIT(&m->runs);
 	TAILQ_INIT(&m->legacy);
 	TAILQ_INIT(&m->port_calls);
+	TAILQ_INIT(&m->adoption_failures);
 	r = manager_start(m);
 	if (r < 0) {
 		manager_free(m);
@@ -532,10 +518,12 @@ struct manager *manager_free(struct manager *m)
 	if (m->bus)
 		control_dbus_shim_lost(m);
 	registry_free(m);
+	adoption_forget(m, NULL);
 	m->bus = sd_bus_flush_close_unref(m->bus);
 	m->engine = engine_free(m->engine);
 	sd_event_source_disable_unref(m->engine_timer);
-	sd_event_source_disable_unref(m->idle_source);
+	later_free(m->later);
+	controller_free(m);
 	sd_event_source_disable_unref(m->ready_timer);
 	sd_event_unref(m->event);
 	settings_clear(&m->settings);

@@ -13,6 +13,7 @@
 
 #include "engine.h"
 #include "job.h"
+#include "later.h"
 #include "settings.h"
 #include "slot.h"
 #include "state.h"
@@ -29,7 +30,8 @@ const char *shim_state_to_string(enum shim_state s);
 
 TAILQ_HEAD(slot_list, slot);
 
-/* Cookies of commands that belong to no job; those of jobs are above 255. From
+/* Cookies of commands that belong to no job; those of jobs are above 255, those of
+ * indicators have the highest bit, see indicator.c. From
  * COOKIE_CALL up there is one for each caller who waits, see control-dbus.c. */
 #define COOKIE_CONTROLLER 1
 #define COOKIE_ADOPT      2
@@ -39,6 +41,10 @@ TAILQ_HEAD(slot_list, slot);
 /* Who waits on the bus for a port to be adopted or released. */
 struct port_call;
 TAILQ_HEAD(port_call_list, port_call);
+
+/* A port that could not be taken, see adoption.c. */
+struct adoption_failure;
+TAILQ_HEAD(adoption_failure_list, adoption_failure);
 
 typedef void (*manager_ready_t)(void);
 
@@ -67,14 +73,16 @@ struct manager {
 	struct job_run_list runs;             /* what jobs wait for, see job.c */
 	struct legacy_list legacy;            /* writers waiting in slots/N/power */
 	struct port_call_list port_calls;
+	uint64_t last_call_cookie;
+	struct adoption_failure_list adoption_failures;
 	char **released;                      /* ports given back by hand: not to be adopted */
 	sd_event_source *engine_timer;
 	usec_t engine_deadline;               /* when it fires: engine_next_deadline() or before */
-	sd_event_source *idle_source;         /* manager_later() */
-	usec_t later_since;                   /* 0: nothing waits */
+	usec_t behind_since;                  /* a deadline waits since then for the shim to be heard, 0: none */
+	struct later *later;                  /* manager_later() */
 	sd_event_source *ready_timer;
-	sd_event_source *refresh_timer;       /* coalesces device changes */
-	usec_t refresh_since;
+	sd_event_source *busy_timer;          /* another program is the controller: asks again */
+	struct later *refresh;                /* coalesces device changes */
 
 	/* A restart changes no outcome, see recover.c. */
 	struct state before;                  /* what the daemon before this one left */
@@ -83,6 +91,7 @@ struct manager {
 	bool recovered;                       /* its jobs are ours now */
 	bool restoring;                       /* their questions are being asked again */
 	bool unsaved;                         /* something happened that may have to be written down */
+	uint32_t end_saved;                   /* job whose end was written down last, before it was told */
 	bool save_failed;                     /* and that was told */
 	char *state_path, *saved;             /* the file, and what is in it */
 	int lock_fd;                          /* held while this daemon runs, -1: not yet */
@@ -118,20 +127,12 @@ int manager_find_slot(struct manager *m, const char *text, struct slot **ret, ch
 /* Tells the engine how the slot is, and later the bus what changed. */
 void manager_slot_changed(struct manager *m, struct slot *s);
 
-/* Blinks the attention indicator of a slot, or lets it show again what it would.
- * Returns 0, -EOPNOTSUPP (there is none that is ours) or another negative errno. */
-int manager_locate(struct manager *m, struct slot *s, bool on);
-
 /* Whether nobody else is the controller of a slot: the shim takes commands of one. */
 bool manager_drives(struct manager *m, const struct slot *s);
 
 /* Something happened at a slot, @name on the bus and @what in the journal: tells
  * the engine, and all others what came of it. */
 void manager_feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what);
-
-/* Asks the shim for control, or as its controller to go by another
- * GiveBackSec=. What comes of it is COOKIE_CONTROLLER's. */
-void manager_become_controller(struct manager *m);
 
 /* Tells systemd, once, when there is nothing left to wait for. */
 void manager_check_ready(struct manager *m);

@@ -380,6 +380,27 @@ static void settle(struct manager *m, struct slot *s)
 		settle_found_card(m, s);
 }
 
+/* What changed while events were lost is told as the event would have been, to a job
+ * as well; without a job settle() finds out the rest. */
+static void settle_lost(struct manager *m, struct slot *s)
+{
+	bool present = s->present != s->was_present, link = s->link_known && s->link != s->was_link;
+	bool fault = s->fault && !s->was_fault;
+
+	if (engine_slot_job(m->engine, s->handle)) {
+		s->was_present = s->present; /* told here */
+		if (present)
+			manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence",
+				     s->present ? "card came unseen" : "card went unseen");
+		else if (link)
+			manager_feed(m, s, SLOT_EVENT_LINK, "link",
+				     s->link ? "link came up unseen" : "link went down unseen");
+	}
+	s->was_fault = s->fault;
+	if (fault)
+		manager_feed(m, s, SLOT_EVENT_POWER_FAULT, "power-fault", "power fault, unseen");
+}
+
 void recover_settle(struct manager *m)
 {
 	struct slot *s, *next;
@@ -388,8 +409,12 @@ void recover_settle(struct manager *m)
 		return;
 	for (s = TAILQ_FIRST(&m->slots); s; s = next) {
 		next = TAILQ_NEXT(s, entry);
-		if (s->unsettled && s->backend == BACKEND_SHIM)
-			settle(m, s);
+		if (!s->unsettled || s->backend != BACKEND_SHIM || !manager_drives(m, s))
+			continue;
+		if (s->was_known) /* by this daemon */
+			settle_lost(m, s);
+		settle(m, s);
 	}
-	state_clear(&m->before); /* what is seen from now on is newer */
+	if (m->shim_state != SHIM_BUSY)
+		state_clear(&m->before); /* what is seen from now on is newer */
 }

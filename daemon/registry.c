@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "adoption.h"
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "journal.h"
@@ -22,8 +23,8 @@
 
 /* Uevents come in bursts; one look at the end of a burst is enough. */
 #define REFRESH_USEC (20 * USEC_PER_MSEC)
-/* A look that is later than this goes before others. */
-#define LATE_USEC (200 * USEC_PER_MSEC)
+/* It goes before others if it would be later than this. */
+#define LATE_USEC (100 * USEC_PER_MSEC)
 /* Reading all properties of all slots looks at each once. */
 #define LOOK_USEC (250 * USEC_PER_MSEC)
 
@@ -208,21 +209,35 @@ static bool was_ours(struct manager *m, const struct slot *s)
 	return before && before->shim && before->shim_id == s->shim_id && before->generation == s->generation;
 }
 
-void registry_put_shim(struct manager *m, const struct shim_slot *from)
+/* Whether something happened to the slot that must not go unseen. */
+static bool differs(const struct slot *s, const struct shim_slot *from)
+{
+	return s->present != (bool)(from->status & HPSHIM_STATUS_PRESENT) ||
+	       s->link != (bool)(from->status & HPSHIM_STATUS_LINK) ||
+	       s->fault != (bool)(from->status & HPSHIM_STATUS_POWER_FAULT);
+}
+
+/* Makes the slot, or takes it over; the engine is still to be told. */
+static void put_shim(struct manager *m, const struct shim_slot *from)
 {
 	struct slot *s = by_kernel_name(m, from->name);
 	bool new = !s;
 	bool adopted = !s || !(s->backend == BACKEND_SHIM && s->shim_id == from->id && s->generation == from->generation);
 
-	if (s && !s->unsettled && (adopted || s->present != (bool)(from->status & HPSHIM_STATUS_PRESENT))) {
+	if (s && !s->unsettled && (adopted || differs(s, from))) {
 		s->unsettled = s->was_known = true;
 		s->was_present = s->present;
+		/* A new owner tells of them himself. */
+		s->was_link = adopted || s->link;
+		s->was_fault = adopted || s->fault;
 	}
 	if (s && adopted) {
 		/* Another owner, another life: jobs of the old one end. */
 		engine_slot_remove(m->engine, s->handle, manager_now(m));
 		manager_run_engine(m);
 		s->handle = ++m->last_handle;
+		s->power_wanted = INDICATOR_KEEP;
+		s->attention_told = s->indicators_refused = false;
 	}
 	if (!s) {
 		s = add_slot(m, from->name);
@@ -237,6 +252,11 @@ void registry_put_shim(struct manager *m, const struct shim_slot *from)
 		slot_dbus_added(s);
 	if (adopted && !was_ours(m, s))
 		journal_adopted(s);
+}
+
+void registry_put_shim(struct manager *m, const struct shim_slot *from)
+{
+	put_shim(m, from);
 	tell_engine_parents(m);
 	manager_run_engine(m);
 }
@@ -267,8 +287,11 @@ void registry_resync_shim(struct manager *m, const struct shim_slot *slots, size
 		journal_released(s);
 		remove_slot(m, s);
 	}
+	/* The engine is told once of them all, who are each other's parents. */
 	for (size_t i = 0; i < n; i++)
-		registry_put_shim(m, &slots[i]);
+		put_shim(m, &slots[i]);
+	tell_engine_parents(m);
+	manager_run_engine(m);
 	if (n == 0)
 		registry_schedule_refresh(m, true);
 }
@@ -316,6 +339,7 @@ static int set_released(struct manager *m, const char *port, bool released)
 int registry_adopt(struct manager *m, const char *port, uint64_t cookie)
 {
 	set_released(m, port, false);
+	adoption_forget(m, port);
 	return shim_link_adopt(m->shim, port, cookie);
 }
 
@@ -389,7 +413,8 @@ void registry_adopt_all(struct manager *m)
 		return;
 	}
 	for (size_t i = 0; ports[i]; i++) {
-		if (!manager_settings_adopts(m, ports[i]) || registry_is_released(m, ports[i]))
+		if (!manager_settings_adopts(m, ports[i]) || registry_is_released(m, ports[i]) ||
+		    adoption_given_up(m, ports[i]))
 			continue;
 		r = shim_link_adopt(m->shim, ports[i], COOKIE_ADOPT);
 		if (r < 0)
@@ -401,7 +426,7 @@ void registry_adopt_all(struct manager *m)
 
 /* ---- changes ---- */
 
-static int on_refresh(sd_event_source *source, uint64_t usec, void *userdata)
+static void on_refresh(void *userdata)
 {
 	struct manager *m = userdata;
 	struct slot *s, *next;
@@ -424,26 +449,12 @@ static int on_refresh(sd_event_source *source, uint64_t usec, void *userdata)
 	}
 	tell_engine_parents(m);
 	manager_run_engine(m);
-	return 0;
 }
 
 void registry_schedule_refresh(struct manager *m, bool list)
 {
-	int enabled = SD_EVENT_OFF;
-
 	m->list_stale |= list;
-	if (sd_event_source_get_enabled(m->refresh_timer, &enabled) >= 0 && enabled != SD_EVENT_OFF) {
-		/* A burst does not put it off, nor does what goes first. */
-		if (manager_now(m) > m->refresh_since + LATE_USEC)
-			sd_event_source_set_priority(m->refresh_timer, SD_EVENT_PRIORITY_NORMAL);
-		return;
-	}
-	m->refresh_since = manager_now(m);
-	/* Looking is slow; what brings a job forward goes first. */
-	if (sd_event_source_set_priority(m->refresh_timer, SD_EVENT_PRIORITY_IDLE) < 0 ||
-	    sd_event_source_set_time(m->refresh_timer, m->refresh_since + REFRESH_USEC) < 0 ||
-	    sd_event_source_set_enabled(m->refresh_timer, SD_EVENT_ONESHOT) < 0)
-		log_error("Cannot arm the timer for device changes");
+	later_ask(m->refresh);
 }
 
 void registry_reread_policy(struct manager *m)
@@ -507,10 +518,9 @@ void registry_device_changed(struct manager *m, const char *syspath)
 
 int registry_init(struct manager *m)
 {
-	int r = sd_event_add_time_relative(m->event, &m->refresh_timer, CLOCK_MONOTONIC, 0, 1, on_refresh, m);
+	/* Looking is slow; what brings a job forward goes first. */
+	int r = later_new(&m->refresh, m->event, REFRESH_USEC, LATE_USEC, on_refresh, m);
 
-	if (r >= 0)
-		r = sd_event_source_set_enabled(m->refresh_timer, SD_EVENT_OFF);
 	if (r >= 0)
 		r = list_native(m);
 	if (r >= 0)
@@ -528,6 +538,6 @@ void registry_free(struct manager *m)
 	}
 	while ((s = TAILQ_FIRST(&m->departed)))
 		registry_forget_departed(m, s->handle);
-	m->refresh_timer = sd_event_source_disable_unref(m->refresh_timer);
+	m->refresh = later_free(m->refresh);
 	m->released = strv_free(m->released);
 }

@@ -3,7 +3,7 @@
  * Commands to hpshim.
  *
  * Responsible for: encoding and sending them, and noting whose acknowledgement
- * is awaited. What comes back is shim-link.c's. Waits for nothing.
+ * is awaited; the heartbeat. What comes back is shim-link.c's. Waits for nothing.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +11,7 @@
 #include <netlink/genl/genl.h>
 #include <netlink/netlink.h>
 
+#include "base/log.h"
 #include "shim-internal.h"
 
 int shim_link_errno(int r)
@@ -173,4 +174,52 @@ int shim_link_answer_request(struct shim_link *l, uint64_t request, int error)
 	};
 
 	return send_command(l, HPSHIM_CMD_REQUEST_ANSWER, 0, fields, 2);
+}
+
+/* ---- signs of life ---- */
+
+/* Nobody waits for an answer: without one of these the next is as good. */
+static void send_heartbeat(struct shim_link *l)
+{
+	struct nl_msg *message = shim_link_message(l, NLM_F_REQUEST, HPSHIM_CMD_HEARTBEAT);
+	int r = -NLE_NOMEM;
+
+	if (message) {
+		nl_complete_msg(l->socket, message);
+		r = nl_send(l->socket, message);
+		nlmsg_free(message);
+	}
+	if (r < 0)
+		log_debug("Cannot send the shim a sign of life: %s", nl_geterror(r));
+}
+
+static int on_heartbeat(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct shim_link *l = userdata;
+
+	send_heartbeat(l);
+	if (sd_event_source_set_time_relative(source, l->heartbeat_usec) < 0 ||
+	    sd_event_source_set_enabled(source, SD_EVENT_ONESHOT) < 0)
+		log_error("Cannot arm the timer of the heartbeat; the shim will take us for dead");
+	return 0;
+}
+
+void shim_heartbeat_start(struct shim_link *l)
+{
+	int r;
+
+	shim_heartbeat_stop(l);
+	/* Late by half of it at most, when the processor is awake anyway. */
+	r = sd_event_add_time_relative(l->event, &l->heartbeat, CLOCK_MONOTONIC, l->heartbeat_usec,
+				       l->heartbeat_usec / 2, on_heartbeat, l);
+	/* With none at all it takes nobody for dead. */
+	if (r >= 0)
+		send_heartbeat(l);
+	else
+		log_warning("No timer for the heartbeat: a hotplugd that hangs is not noticed by the shim");
+}
+
+void shim_heartbeat_stop(struct shim_link *l)
+{
+	l->heartbeat = sd_event_source_disable_unref(l->heartbeat);
 }

@@ -40,6 +40,9 @@
 /* A dump or replay that the kernel refused is asked for again after this. */
 #define RETRY_USEC 500000
 
+/* The shim takes a controller for dead after 30 s without. */
+#define HEARTBEAT_USEC 10000000
+
 /* So many messages at a time: a storm does not keep others from their turn. */
 #define MESSAGES_PER_TURN 256
 
@@ -103,50 +106,17 @@ static int on_retry(sd_event_source *source, uint64_t usec, void *userdata)
 
 /* ---- receiving ---- */
 
-/* @from_start: the slot is new, each of its presses is still to be passed on.
- * NULL when memory is short. */
-static struct presses *presses_of(struct shim_link *l, const struct shim_slot *s, bool from_start)
-{
-	struct presses *p;
-
-	TAILQ_FOREACH(p, &l->presses, entry)
-		if (p->slot == s->id && p->generation == s->generation)
-			return p;
-	p = calloc(1, sizeof(*p));
-	if (!p)
-		return NULL;
-	p->slot = s->id;
-	p->generation = s->generation;
-	p->count = from_start ? 0 : s->presses;
-	p->known = from_start;
-	TAILQ_INSERT_TAIL(&l->presses, p, entry);
-	return p;
-}
-
-static void presses_forget(struct shim_link *l, const struct shim_slot *s)
-{
-	struct presses *p;
-
-	TAILQ_FOREACH(p, &l->presses, entry) {
-		if (p->slot != s->id || p->generation != s->generation)
-			continue;
-		TAILQ_REMOVE(&l->presses, p, entry);
-		free(p);
-		return;
-	}
-}
-
 /* Passes on one event; a press that was passed on before is dropped. */
 static void deliver(struct shim_link *l, const struct shim_event *e)
 {
 	struct presses *p;
 
 	if (e->type == HPSHIM_EVENT_SLOT_GONE) {
-		presses_forget(l, &e->slot);
+		shim_presses_forget(l, &e->slot);
 	} else if (e->type == HPSHIM_EVENT_SLOT_ADD) {
-		presses_of(l, &e->slot, true);
+		shim_presses_of(l, &e->slot, true);
 	} else if (e->type == HPSHIM_EVENT_BUTTON) {
-		p = presses_of(l, &e->slot, false);
+		p = shim_presses_of(l, &e->slot, false);
 		if (p && p->known && e->slot.presses <= p->count)
 			return;
 		if (p) {
@@ -189,24 +159,6 @@ static void on_slot(struct shim_link *l, const struct shim_slot *s)
 	l->slots[l->n_slots++] = *s;
 }
 
-/* Of slots that are not in the dump nothing comes any more. */
-static void presses_prune(struct shim_link *l)
-{
-	struct presses *p, *next;
-
-	for (p = TAILQ_FIRST(&l->presses); p; p = next) {
-		size_t i = 0;
-
-		next = TAILQ_NEXT(p, entry);
-		while (i < l->n_slots && !(l->slots[i].id == p->slot && l->slots[i].generation == p->generation))
-			i++;
-		if (i < l->n_slots)
-			continue;
-		TAILQ_REMOVE(&l->presses, p, entry);
-		free(p);
-	}
-}
-
 /* The dump is complete: slots first, then the presses that it shows and that
  * were not passed on. Those before the first dump are not ours: the shim does
  * not say which of them somebody has dealt with. */
@@ -215,7 +167,7 @@ static void dump_done(struct shim_link *l)
 	bool first = !l->synced;
 
 	l->synced = true;
-	presses_prune(l);
+	shim_presses_prune(l);
 	if (l->resumed) {
 		/* The replay brings all since, presses in their place among them. */
 		l->resumed = false;
@@ -228,7 +180,7 @@ static void dump_done(struct shim_link *l)
 			l->last_seq = l->slots[i].seq;
 	l->ops->resync(l->slots, l->n_slots, l->userdata);
 	for (size_t i = 0; i < l->n_slots; i++) {
-		struct presses *p = presses_of(l, &l->slots[i], !first);
+		struct presses *p = shim_presses_of(l, &l->slots[i], !first);
 		struct shim_event press = { .type = HPSHIM_EVENT_BUTTON, .slot = l->slots[i], .report = "" };
 
 		while (p && p->count < l->slots[i].presses) {
@@ -239,18 +191,34 @@ static void dump_done(struct shim_link *l)
 	}
 }
 
+static void forget_commands(struct shim_link *l)
+{
+	struct command *c;
+
+	while ((c = TAILQ_FIRST(&l->commands))) {
+		TAILQ_REMOVE(&l->commands, c, entry);
+		free(c);
+	}
+}
+
 static void sync_step_done(struct shim_link *l)
 {
 	if (l->state == LINK_DUMPING) {
 		dump_done(l);
 		ask(l, LINK_REPLAYING); /* what happened since the dump */
 	} else if (l->overrun) {
+		l->lost = true;
 		ask(l, LINK_DUMPING);
 	} else if (l->missed || l->seen_seq > l->last_seq) {
 		ask(l, LINK_REPLAYING); /* what happened since the replay */
 	} else {
+		bool lost = l->lost;
+
 		l->state = LINK_LIVE;
-		l->ops->live(l->userdata);
+		l->lost = false;
+		if (lost)
+			forget_commands(l); /* acknowledged or not: nobody knows */
+		l->ops->live(lost, l->userdata);
 	}
 }
 
@@ -300,6 +268,8 @@ static void on_acknowledged(struct shim_link *l, uint32_t seq, int error, const 
 	if (!c)
 		return;
 	TAILQ_REMOVE(&l->commands, c, entry);
+	if (!error && c->cmd == HPSHIM_CMD_CONTROLLER_SET)
+		shim_heartbeat_start(l);
 	e.cookie = c->cookie;
 	if (error || c->cmd == HPSHIM_CMD_CONTROLLER_SET)
 		l->ops->event(&e, l->userdata);
@@ -330,15 +300,15 @@ static int on_error(struct sockaddr_nl *from, struct nlmsgerr *error, void *user
 	return NL_SKIP; /* go on with the next message */
 }
 
-static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+bool shim_link_read(struct shim_link *l)
 {
-	struct shim_link *l = userdata;
 	int r = 0;
 
-	for (int i = 0; i < MESSAGES_PER_TURN && r == 0; i++)
+	for (int i = 0; l->socket && i < MESSAGES_PER_TURN && r == 0; i++)
 		r = shim_link_errno(nl_recvmsgs_default(l->socket));
 	if (r == -ENOBUFS) {
 		log_notice("The shim sends faster than we read; asking for what was lost");
+		l->lost = true;
 		if (l->state == LINK_LIVE)
 			ask(l, LINK_REPLAYING);
 		else
@@ -346,6 +316,12 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *u
 	} else if (r < 0 && r != -EAGAIN) {
 		log_error("Cannot read from the shim: %s", strerror(-r));
 	}
+	return r != 0;
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	shim_link_read(userdata);
 	return 0;
 }
 
@@ -353,24 +329,16 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *u
 
 static void disconnect(struct shim_link *l)
 {
-	struct command *c;
-	struct presses *p;
-
 	l->source = sd_event_source_disable_unref(l->source);
 	l->retry = sd_event_source_disable_unref(l->retry);
 	if (l->socket)
 		nl_socket_free(l->socket);
 	l->socket = NULL;
 	l->state = LINK_ABSENT;
-	l->synced = l->resumed = l->kept = false;
-	while ((c = TAILQ_FIRST(&l->commands))) {
-		TAILQ_REMOVE(&l->commands, c, entry);
-		free(c);
-	}
-	while ((p = TAILQ_FIRST(&l->presses))) {
-		TAILQ_REMOVE(&l->presses, p, entry);
-		free(p);
-	}
+	l->synced = l->resumed = l->kept = l->lost = false;
+	shim_heartbeat_stop(l);
+	forget_commands(l);
+	shim_presses_clear(l);
 	l->last_seq = l->seen_seq = 0;
 }
 
@@ -462,7 +430,9 @@ static int on_control_readable(sd_event_source *source, int fd, uint32_t events,
 	do
 		r = shim_link_errno(nl_recvmsgs_default(l->control));
 	while (r == 0);
-	if (r != -EAGAIN)
+	if (r == -ENOBUFS && !l->socket)
+		r = connect_shim(l, NULL); /* its coming may be what was lost */
+	if (r < 0 && r != -EAGAIN && r != -ENOENT)
 		log_warning("Cannot read which netlink families come and go: %s", strerror(-r));
 	return 0;
 }
@@ -504,6 +474,7 @@ int shim_link_new(struct shim_link **ret, sd_event *event, const struct shim_lin
 	}
 	l->resume_fd = resume ? resume->fd : -1;
 	l->event = sd_event_ref(event);
+	l->heartbeat_usec = HEARTBEAT_USEC;
 	l->ops = ops;
 	l->userdata = userdata;
 	TAILQ_INIT(&l->commands);
@@ -562,14 +533,4 @@ void shim_link_position(const struct shim_link *l, int *ret_family, uint64_t *re
 
 	*ret_family = known ? l->family : 0;
 	*ret_seq = known ? l->last_seq : 0;
-}
-
-uint64_t shim_link_presses(const struct shim_link *l, uint32_t slot, uint32_t generation)
-{
-	const struct presses *p;
-
-	TAILQ_FOREACH(p, &l->presses, entry)
-		if (p->slot == slot && p->generation == generation)
-			return p->count;
-	return 0;
 }

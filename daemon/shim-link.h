@@ -46,8 +46,9 @@ struct shim_link_ops {
 	/* These are all slots: at the start, and after events were lost. */
 	void (*resync)(const struct shim_slot *slots, size_t n, void *userdata);
 	/* All that had happened was passed on: what comes now comes at once. At
-	 * the start, and each time after events were lost. */
-	void (*live)(void *userdata);
+	 * the start, and each time after events were lost. @lost: what came of a command
+	 * may be among what nobody can bring again; it is to be asked for once more. */
+	void (*live)(bool lost, void *userdata);
 	/* The module was loaded (also at the start), or is gone. */
 	void (*appeared)(void *userdata);
 	void (*lost)(void *userdata);
@@ -83,6 +84,9 @@ int shim_link_new(struct shim_link **ret, sd_event *event, const struct shim_lin
 		  const struct shim_resume *resume);
 struct shim_link *shim_link_free(struct shim_link *l);
 
+/* Reads what waits in the socket, as the loop would. Returns whether that was all. */
+bool shim_link_read(struct shim_link *l);
+
 /* Whether the module is loaded. */
 bool shim_link_present(const struct shim_link *l);
 
@@ -104,7 +108,8 @@ uint64_t shim_link_presses(const struct shim_link *l, uint32_t slot, uint32_t ge
 /*
  * Commands; see enum hpshim_cmd. None waits: they return 0 when sent, -ENOTCONN
  * when the module is not there, or a negative errno. What comes of them is
- * HPSHIM_EVENT_OP_DONE with @cookie (0: nobody waits).
+ * HPSHIM_EVENT_OP_DONE with @cookie (0: nobody waits). A link that has become the
+ * controller sends the shim signs of life by itself, as long as its loop runs.
  */
 int shim_link_become_controller(struct shim_link *l, uint32_t grace_ms, uint64_t cookie);
 int shim_link_adopt(struct shim_link *l, const char *port, uint64_t cookie);

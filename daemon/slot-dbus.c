@@ -367,16 +367,24 @@ void slot_dbus_removed(struct slot *s)
 		log_warning("Cannot tell on the bus that %s is gone: %s", s->name, strerror(-r));
 }
 
-static void tell_change(struct slot *s)
+/* Returns whether the bus took it. */
+static bool tell_change(struct slot *s)
 {
 	const char *changed[_PROPERTY_MAX + 1];
 	int r;
 
 	if (slot_publish(s, changed) == 0)
-		return;
+		return true;
 	r = sd_bus_emit_properties_changed_strv(s->manager->bus, s->path, INTERFACE_SLOT, (char **)changed);
-	if (r < 0)
-		log_warning("Cannot tell changes of %s on the bus: %s", s->name, strerror(-r));
+	if (r >= 0)
+		return true;
+	log_warning("Cannot tell changes of %s on the bus: %s", s->name, strerror(-r));
+	/* All with the next change: what was told is not known any more. */
+	for (int p = 0; p < _PROPERTY_MAX; p++) {
+		free(s->published[p]);
+		s->published[p] = NULL;
+	}
+	return false;
 }
 
 void slot_dbus_tell_changes(struct manager *m)
@@ -384,8 +392,7 @@ void slot_dbus_tell_changes(struct manager *m)
 	struct slot *s;
 
 	TAILQ_FOREACH(s, &m->slots, entry) {
-		if (s->changed)
-			tell_change(s);
-		s->changed = false;
+		if (s->changed && tell_change(s))
+			s->changed = false;
 	}
 }

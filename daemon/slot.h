@@ -57,14 +57,17 @@ struct slot {
 	bool locate; /* somebody looks for the slot: attention LED blinks */
 	bool hold;   /* cards and links that come and go start nothing */
 	enum indicator power_indicator, attention_indicator; /* INDICATOR_KEEP: not known */
-	enum indicator attention_wanted; /* by jobs, while it blinks for @locate */
+	enum indicator power_wanted;     /* INDICATOR_KEEP: nobody has said */
+	enum indicator attention_wanted; /* by jobs, also while it blinks for @locate */
+	bool attention_told;             /* the shim was, by this daemon */
+	bool indicators_refused;         /* the shim had too much to do: to be sent again */
 
 	struct policy policy;
 	struct sysfs_function *functions; /* what is in it */
 	size_t n_functions;
 	bool gone;    /* from the kernel; it waits for its job to end */
 	bool unsettled; /* shim: it may have changed while nobody told, see recover.c */
-	bool was_known, was_present; /* and what it was before that */
+	bool was_known, was_present, was_link, was_fault; /* and what it was before that */
 	bool stale;   /* devices are to be read again */
 	bool changed; /* the bus is to be told */
 	usec_t looked; /* native: when its files were read for somebody who asks */

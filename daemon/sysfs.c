@@ -427,8 +427,24 @@ struct functions {
 	size_t n;
 };
 
-/* Adds what is below a bridge, and below the bridges there. @device: only this one. */
-static int read_below(int at, const char *path, const char *device, int depth, struct functions *f)
+/* Whether a bridge has hot-plug slots itself. */
+static bool has_slots(const char *address)
+{
+	_cleanup_close_ int dir = open_device(address);
+	char driver[64];
+
+	if (dir < 0)
+		return false;
+	port_service_driver(dir, driver, sizeof(driver));
+	if (driver[0] != '\0')
+		return true;
+	link_name(dir, "driver", driver, sizeof(driver));
+	return strcmp(driver, "shpchp") == 0 || strcmp(driver, "hpshim") == 0;
+}
+
+/* Adds what is below a bridge, and below the bridges there. @device: only this one;
+ * @other: it is in another slot. */
+static int read_below(int at, const char *path, const char *device, int depth, bool other, struct functions *f)
 {
 	_cleanup_(cleanup_dir) DIR *d = list_directory(at, path);
 	struct dirent *e;
@@ -437,7 +453,7 @@ static int read_below(int at, const char *path, const char *device, int depth, s
 	if (!d)
 		return -errno;
 	while ((e = readdir(d))) {
-		struct sysfs_function *more;
+		struct sysfs_function *more, *one;
 		int r;
 
 		if (e->d_type != DT_DIR || !is_pci_address(e->d_name) || strstr(e->d_name, "pcie"))
@@ -448,13 +464,16 @@ static int read_below(int at, const char *path, const char *device, int depth, s
 		if (!more)
 			return -ENOMEM;
 		f->list = more;
-		r = function_read(e->d_name, &f->list[f->n]);
-		if (r < 0)
-			function_clear(&f->list[f->n]);
-		else
+		one = &f->list[f->n];
+		r = function_read(e->d_name, one);
+		if (r >= 0) {
+			one->other_slot = other || (one->bridge && has_slots(one->address));
 			f->n++;
-		if (r >= 0 && f->list[f->n - 1].bridge && depth > 0)
-			r = read_below(dirfd(d), e->d_name, NULL, depth - 1, f);
+			if (one->bridge && depth > 0)
+				r = read_below(dirfd(d), e->d_name, NULL, depth - 1, one->other_slot, f);
+		} else {
+			function_clear(one);
+		}
 		if (r == -ENOMEM)
 			return r;
 	}
@@ -484,7 +503,7 @@ int sysfs_functions_read(const char *port, const char *device, struct sysfs_func
 	}
 	if (dir < 0)
 		return dir;
-	r = read_below(dir, ".", device, 32, &f);
+	r = read_below(dir, ".", device, 32, false, &f);
 	if (r < 0) {
 		sysfs_functions_free(f.list, f.n);
 		return r;

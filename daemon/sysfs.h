@@ -45,6 +45,7 @@ struct sysfs_function {
 	char *name;   /* for people, from pci.ids */
 	char *driver; /* "" when it has none */
 	bool bridge;
+	bool other_slot; /* a port or bridge with slots of its own, or below one */
 	char **nodes;	/* block devices and network interfaces, NULL-terminated */
 	char **devices; /* all devices below it, "block:nvme0n1", NULL-terminated */
 };

@@ -292,6 +292,30 @@ static int apply_below(const char *device, struct policy *p)
 	return subsystem ? apply_device(subsystem, device + n + 1, p) : -ENOMEM;
 }
 
+/* All that the properties of a function, and of devices below it, say. */
+static int apply_function(const struct sysfs_function *f, struct policy *p)
+{
+	int r = apply_device("pci", f->address, p);
+
+	for (char **d = f->devices; r >= 0 && d && *d; d++)
+		r = apply_below(*d, p);
+	return r;
+}
+
+/* Of what is in a slot below only this counts: ejecting the upper slot takes it along.
+ * How that one's button works, or what it is called, is its own. */
+static int apply_protect_of(const struct sysfs_function *f, struct policy *p)
+{
+	struct policy its;
+	int r;
+
+	policy_default(&its);
+	r = apply_function(f, &its);
+	p->protect |= its.protect;
+	policy_clear(&its);
+	return r;
+}
+
 int policy_read(const char *port, const struct sysfs_function *functions, size_t n, struct policy *p)
 {
 	struct policy fresh;
@@ -300,11 +324,8 @@ int policy_read(const char *port, const struct sysfs_function *functions, size_t
 	policy_default(&fresh);
 	if (port[0])
 		r = apply_device("pci", port, &fresh);
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		r = apply_device("pci", functions[i].address, &fresh);
-		for (char **d = functions[i].devices; r >= 0 && d && *d; d++)
-			r = apply_below(*d, &fresh);
-	}
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = (functions[i].other_slot ? apply_protect_of : apply_function)(&functions[i], &fresh);
 	if (r < 0) {
 		policy_clear(&fresh);
 		return r;

@@ -33,6 +33,8 @@ struct worker_link {
 	sd_event_source *source, *child;
 	worker_handler_t handler; /* NULL: idle */
 	void *userdata;
+	worker_started_t started;
+	void *started_userdata;
 	char *work;               /* the request under way, or one that waits for the predecessor */
 	size_t work_size;
 	unsigned int tries;
@@ -160,13 +162,21 @@ static int start_of(pid_t pid, uint64_t *ret_start)
 
 static int spawn_worker(struct worker_link *l, int fd)
 {
-	char *const argv[] = { l->path, NULL };
+	_cleanup_free_ char *name = NULL;
+	char *const *argv;
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	sigset_t none;
 	pid_t pid;
 	int error;
 
+	/* At shutdown systemd waits for no process of such a name, nor kills it
+	 * (https://systemd.io/ROOT_STORAGE_DAEMONS); in the kernel it could not. */
+	if (asprintf(&name, "@%s", l->path) < 0) {
+		name = NULL;
+		return -ENOMEM;
+	}
+	argv = (char *const []){ name, NULL };
 	sigemptyset(&none);
 	posix_spawn_file_actions_init(&actions);
 	posix_spawnattr_init(&attributes);
@@ -212,6 +222,8 @@ static int start_worker(struct worker_link *l)
 		r = sd_event_add_child(l->event, &l->child, l->pid, WEXITED, on_exit_of_worker, l);
 	if (r < 0)
 		forget_worker(l); /* its socket is closed: it ends */
+	else if (l->started)
+		l->started(l->started_userdata);
 	return r;
 }
 
@@ -417,6 +429,12 @@ int worker_link_succeed(struct worker_link *l, pid_t pid, uint64_t start)
 int worker_link_prepare(struct worker_link *l)
 {
 	return l->predecessor || l->pid ? 0 : start_worker(l);
+}
+
+void worker_link_on_start(struct worker_link *l, worker_started_t started, void *userdata)
+{
+	l->started = started;
+	l->started_userdata = userdata;
 }
 
 int worker_link_new(struct worker_link **ret, sd_event *event, const char *path)

@@ -41,6 +41,11 @@ int worker_link_new(struct worker_link **ret, sd_event *event, const char *path)
 /* The worker ends by itself when it has finished what it does. */
 struct worker_link *worker_link_free(struct worker_link *l);
 
+/* @started is called for each worker that is started, also in the place of one that
+ * ended: it has an identity, and no work yet. It may not submit anything. */
+typedef void (*worker_started_t)(void *userdata);
+void worker_link_on_start(struct worker_link *l, worker_started_t started, void *userdata);
+
 /*
  * A worker of a daemon before this one: process @pid, if it is the one that
  * started at @start. What it does it will finish, and then end, for nobody

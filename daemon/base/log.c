@@ -3,7 +3,8 @@
  * What people read in the journal.
  *
  * Responsible for: priorities, and where messages go: to the journal when
- * systemd has connected standard error to it, else to standard error.
+ * systemd has connected standard error to it, else to standard error. That the
+ * journal keeps nobody waiting is journal-socket.c's.
  */
 #include <stdarg.h>
 #include <stdbool.h>
@@ -11,10 +12,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <systemd/sd-journal.h>
 #include <systemd/sd-messages.h>
 
 #include "base/cleanup.h"
+#include "base/journal-socket.h"
 #include "base/log.h"
 
 #define FIELDS_MAX 24
@@ -59,44 +60,50 @@ static void send_to_journal(int priority, const char *id, const struct log_field
 	int count = 0;
 
 	append_field(v, &count, "MESSAGE", message);
-	append_field(v, &count, "MESSAGE_ID", id);
+	if (id)
+		append_field(v, &count, "MESSAGE_ID", id);
 	append_field(v, &count, "PRIORITY", level);
 	for (size_t i = 0; i < n && i < FIELDS_MAX; i++)
 		append_field(v, &count, fields[i].name, fields[i].value);
-	sd_journal_sendv(v, count);
+	journal_socket_send(v, (size_t)count);
 	for (int i = 0; i < count; i++)
 		free(v[i].iov_base);
 }
 
-void log_fields(int priority, const char *id, const struct log_field *fields, size_t n, const char *format, ...)
+static void __attribute__((format(printf, 5, 0)))
+say(int priority, const char *id, const struct log_field *fields, size_t n, const char *format, va_list arguments)
 {
 	_cleanup_free_ char *message = NULL;
-	va_list arguments;
 
-	va_start(arguments, format);
-	if (vasprintf(&message, format, arguments) < 0)
+	if (vasprintf(&message, format, arguments) < 0) {
 		message = NULL;
-	va_end(arguments);
-	if (!message)
 		return;
+	}
 	if (getenv("JOURNAL_STREAM"))
 		send_to_journal(priority, id, fields, n, message);
 	else
 		fprintf(stderr, "%s\n", message);
 }
 
+void log_fields(int priority, const char *id, const struct log_field *fields, size_t n, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	say(priority, id, fields, n, format, arguments);
+	va_end(arguments);
+}
+
 void log_wrong_line(const char *file, unsigned int line, const char *reason)
 {
-	char place[32] = "";
+	char place[32] = "", number[16], id[SD_ID128_STRING_MAX];
+	const struct log_field fields[] = { { "CONFIG_FILE", file }, { "CONFIG_LINE", number } };
 
 	if (line > 0)
 		snprintf(place, sizeof(place), ":%u", line);
-	if (getenv("JOURNAL_STREAM"))
-		sd_journal_send("MESSAGE=%s%s: %s", file, place, reason, "PRIORITY=%i", LOG_WARNING,
-				"MESSAGE_ID=" SD_ID128_FORMAT_STR, SD_ID128_FORMAT_VAL(SD_MESSAGE_INVALID_CONFIGURATION),
-				"CONFIG_FILE=%s", file, "CONFIG_LINE=%u", line, NULL);
-	else
-		fprintf(stderr, "%s%s: %s\n", file, place, reason);
+	snprintf(number, sizeof(number), "%u", line);
+	log_fields(LOG_WARNING, sd_id128_to_string(SD_MESSAGE_INVALID_CONFIGURATION, id), fields, 2, "%s%s: %s", file, place,
+		   reason);
 }
 
 void log_message(int priority, const char *format, ...)
@@ -106,11 +113,6 @@ void log_message(int priority, const char *format, ...)
 	if (priority > max_priority)
 		return;
 	va_start(arguments, format);
-	if (getenv("JOURNAL_STREAM")) {
-		sd_journal_printv(priority, format, arguments);
-	} else {
-		vfprintf(stderr, format, arguments);
-		fputc('\n', stderr);
-	}
+	say(priority, NULL, NULL, 0, format, arguments);
 	va_end(arguments);
 }

@@ -126,6 +126,13 @@ def test_while_another_program_controls_the_shim_nothing_is_done_to_its_slots(gu
     refused = g.run("hpctl eject slot3", check=False)
     assert refused.rc != 0 and "another program controls hpshim; end it first" in refused.err
     assert slots(g)["slot3"]["devices"][0]["driver"] == "nvme"
+    # it is the other one that answers who writes to its slots
+    writer = g.spawn("echo 0 >/sys/bus/pci/slots/3/power")
+    request = other.event("REQUEST")
+    assert "No jobs" in g.run("hpctl jobs").err
+    other.call("REQUEST_ANSWER", REQUEST=request["REQUEST"], ERRNO=-1)
+    assert writer.wait(30).rc != 0
+    assert slots(g)["slot3"]["devices"][0]["driver"] == "nvme"
     # it ends, and its slot goes to hotplugd
     other.close()
     g.wait_until("hpctl list | grep -c shim | grep -qx 6", 60)

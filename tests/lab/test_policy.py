@@ -76,3 +76,16 @@ def test_a_rule_leaves_a_new_card_off_until_somebody_asks(flat, rules):
     assert slots(flat)["slot3"]["state"] == "off"
     flat.run("hpctl insert slot3")
     assert slots(flat)["slot3"]["devices"][0]["driver"] == "nvme"
+
+
+def test_the_rules_of_a_slot_below_are_its_own(guest):
+    g = guest("switch")
+    below = slots(g)["slot3"]["address"]
+    g.run("mkdir -p /run/udev/rules.d && cat >/run/udev/rules.d/90-test.rules", stdin=(
+        f'SUBSYSTEM=="pci", KERNEL=="{below}", ENV{{HOTPLUGD_NAME}}="Bay 3", ENV{{HOTPLUGD_BUTTON}}="ignore"\n'))
+    g.run(APPLY, timeout=60)
+    try:
+        g.wait_until("busctl get-property org.hotplugd1 /org/hotplugd1/slot/slot3 org.hotplugd1.Slot Label | grep -q 'Bay 3'", 20)
+        assert "Bay 3" not in g.out("busctl get-property org.hotplugd1 /org/hotplugd1/slot/slot1 org.hotplugd1.Slot Label")
+    finally:
+        g.run("rm -f /run/udev/rules.d/90-test.rules;" + APPLY, timeout=60)

@@ -9,9 +9,10 @@ import pytest
 from lab import stuck
 from lab.hotplug import DONE, WINDOW, ejected, plug, slots, until_state
 
-KILL = "kill -9 $(systemctl show hotplugd -p MainPID --value)"
+KILL = 'p=$(systemctl show hotplugd -p MainPID --value); [ "${p:-0}" -le 0 ] || kill -9 "$p"'
 UP = "busctl call org.hotplugd1 /org/hotplugd1 org.freedesktop.DBus.Peer Ping"
-WORKER = "/usr/lib/hotplugd/hotplugd-worker"
+WORKER = "@/usr/lib/hotplugd/hotplugd-worker"
+SHUTDOWN = r"\[ *([0-9.]+)\] systemd-shutdown\[1\]: {}"
 ENDED = "journalctl -u hotplugd -o cat --no-pager | grep -E 'slot{}: {} .job [0-9]+, by'"
 
 
@@ -72,6 +73,23 @@ def test_the_second_press_cancels_across_a_restart(g):
     g.run("hpshim-inject 2 button")
     until_state(g, "slot2", "on")
     assert ended(g, 2)[-1] == "cancelled"
+
+
+def test_the_second_press_cancels_though_the_daemon_is_away_when_the_window_ends(g):
+    card_in(g, 2)
+    window = 12     # of which the two presses have their time, under emulation
+    g.run(f"printf '[Policy]\\nGraceSec={window}s\\n' >/etc/hotplugd.conf.d/60-window.conf && systemctl reload hotplugd")
+    try:
+        for _ in range(3):      # which of the two the loop found first was chance
+            before = len(ended(g, 2))
+            pressed = float(g.out("p=$(pidof hotplugd); s=$(date +%s.%N); hpshim-inject 2 button; sleep 0.5;"
+                                  " kill -STOP $p; hpshim-inject 2 button; e=$(date +%s.%N); python3 -c \"print($e - $s)\";"
+                                  f" sleep {window}; kill -CONT $p", timeout=90))
+            assert pressed < window - 1, "the machine is too slow for this test"
+            g.wait_until("hpctl --json jobs | grep -q '\"jobs\": *\\[ *\\]'", WINDOW + DONE)
+            assert ended(g, 2)[before:] == ["cancelled"]
+    finally:
+        g.run("rm /etc/hotplugd.conf.d/60-window.conf; systemctl reload hotplugd", check=False)
 
 
 def test_a_press_while_no_daemon_runs_is_neither_lost_nor_taken_twice(g):
@@ -143,6 +161,23 @@ def test_stopping_does_not_wait_for_a_stuck_worker(g):
     g.wait_deleted("edu3", DONE)
 
 
+@pytest.mark.expect_hang
+def test_a_stuck_worker_does_not_keep_systemd_from_shutting_down(pool):
+    """As far as systemd goes: then the kernel waits for the driver, see docs/architecture.md."""
+    with pool.guest("flat", snapshot=True) as one:
+        one.run("mkdir -p /etc/hotplugd.conf.d && printf '[Timeouts]\\nRemoveSec=2s\\n'"
+                " >/etc/hotplugd.conf.d/50-stuck.conf && systemctl reload hotplugd")
+        stuck.prepare(one, 3, -1)
+        one.run("hpctl eject --no-block slot3")
+        stuck.stalled(one, 3)
+        start = one.serial.size()
+        one.spawn("systemctl poweroff")
+        last = one.wait_serial(SHUTDOWN.format("Powering off"), 180, start)
+        first = one.wait_serial(SHUTDOWN.format("Sending SIGTERM"), 1, start)
+        # twenty seconds for SIGTERM, as many for SIGKILL: the time-out of the lab's systemd
+        assert float(last[1]) - float(first[1]) < 15
+
+
 def test_a_worker_that_is_killed_changes_no_outcome(g):
     stuck.prepare(g, 3, 4)
     eject = g.spawn("hpctl eject slot3")
@@ -150,3 +185,26 @@ def test_a_worker_that_is_killed_changes_no_outcome(g):
     g.run(f"pkill -9 -fx {WORKER}")
     assert eject.wait(DONE).rc == 0
     g.wait_deleted("edu3", DONE)
+
+
+def test_a_journal_that_does_not_read_keeps_nobody_waiting(g):
+    card_in(g, 2)
+    # more than fits into its socket; the daemon logs a press each, and one of the window's ends
+    took = float(g.out("trap 'kill -CONT $(pidof systemd-journald)' EXIT; kill -STOP $(pidof systemd-journald);"
+                       " hpshim-inject 2 button 2000; sleep 3; s=$(date +%s.%N); hpctl list >/dev/null || exit;"
+                       " e=$(date +%s.%N); python3 -c \"print($e - $s)\"", timeout=90))
+    assert took < 10        # under emulation; it would be 30, the watchdog's, and a restart
+    g.wait_until("hpctl --json jobs | grep -q '\"jobs\": *\\[ *\\]'", WINDOW + DONE)
+    g.run("hpshim-inject 4 button")     # something to say
+    g.wait_until("journalctl -u hotplugd -o cat | grep -q 'messages of hotplugd were lost'", 30)
+
+
+def test_a_writer_whose_request_was_lost_is_answered(g):
+    card_in(g, 4)
+    # more than the socket holds, before and after the writer, and more than the shim keeps for replay
+    storm = "hpshim-inject 5 button 14000; sleep 3"
+    g.run(f"kill -STOP $(pidof hotplugd); {storm}", timeout=60)
+    writer = g.spawn("echo 0 >/sys/bus/pci/slots/4/power")
+    g.run(f"sleep 1; {storm}; kill -CONT $(pidof hotplugd)", timeout=60)
+    assert writer.wait(100).rc == 0     # unanswered it fails after 120 s
+    assert "Answers of the shim may be lost" in g.out("journalctl -u hotplugd -o cat --no-pager | grep 'may be lost'")

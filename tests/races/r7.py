@@ -16,8 +16,10 @@ SLOTS = range(1, 7)
 EACH = 2            # things that happen to each slot
 SPAN = 7.0          # seconds in which they happen: a window and a half
 KILLS = 5           # in these seconds and the ones after, in which jobs end
-DAEMON = "kill -9 $(systemctl show hotplugd -p MainPID --value)"
-WORKER = "pkill -9 -fx /usr/lib/hotplugd/hotplugd-worker"
+# MainPID is 0 while systemd starts it again: that would be everybody in our process group
+DAEMON = 'p=$(systemctl show hotplugd -p MainPID --value); [ "${p:-0}" -le 0 ] || kill -9 "$p"'
+WAYS = dict(r3.WAYS, cancel="hpctl cancel $(hpctl jobs --no-legend | awk '$2 == \"slot{slot}\" {{ print $1 }}')")
+WORKER = "pkill -9 -fx @/usr/lib/hotplugd/hotplugd-worker"
 ENDS = ("DONE", "FAILED", "CANCELLED", "REFUSED", "GONE")
 
 
@@ -38,7 +40,7 @@ def fill(g):
 
 def plan(rng):
     """What happens: (moment, slot or None, way), in order."""
-    deeds = [(rng.uniform(0, SPAN), slot, rng.choice(list(r3.WAYS))) for slot in SLOTS for _ in range(EACH)]
+    deeds = [(rng.uniform(0, SPAN), slot, rng.choice(list(WAYS))) for slot in SLOTS for _ in range(EACH)]
     deeds += [(rng.uniform(0.5, SPAN + 3), None, rng.choice([DAEMON, DAEMON, WORKER])) for _ in range(KILLS)]
     return sorted(deeds, key=lambda deed: deed[0])
 
@@ -60,7 +62,7 @@ def race(g, shim, presses, rng, log_start):
             presses.made[f"slot{slot}"] += 1
         else:
             # a client may meet a daemon that has just been killed: how it ends is its own affair
-            processes.append(g.spawn(r3.WAYS[way].format(slot=slot)))
+            processes.append(g.spawn(WAYS[way].format(slot=slot)))
     g.wait_until("systemctl is-active hotplugd && hpctl list", 60)
     return quiet(g, processes, log_start)
 

@@ -114,6 +114,7 @@ static int transmit(struct nl_sock *sk, struct nl_msg *message)
 		.nl_seq = nlmsg_hdr(message)->nlmsg_seq,
 		.after = a[HPSHIM_A_SEQ] ? nla_get_u64(a[HPSHIM_A_SEQ]) : 0,
 		.cookie = a[HPSHIM_A_COOKIE] ? nla_get_u64(a[HPSHIM_A_COOKIE]) : 0,
+		.value = a[HPSHIM_A_VALUE] ? nla_get_u32(a[HPSHIM_A_VALUE]) : 0,
 	};
 	n_sent++;
 	return (int)nlmsg_hdr(message)->nlmsg_len;
@@ -262,6 +263,11 @@ void fake_ack(uint32_t nl_seq, int error, const char *text)
 void fake_lose(void)
 {
 	queue(&shim, NULL, -NLE_NOMEM);
+}
+
+void fake_lose_notice(void)
+{
+	queue(&control, NULL, -NLE_NOMEM);
 }
 
 /* The slot's number is too short to be one. */

@@ -25,6 +25,7 @@ struct fake_sent {
 	uint32_t nl_seq; /* netlink's number of the message */
 	uint64_t after;  /* HPSHIM_A_SEQ */
 	uint64_t cookie;
+	uint32_t value;
 };
 struct fake_sent fake_sent(void);
 unsigned int fake_sent_count(void);
@@ -41,6 +42,8 @@ void fake_ack(uint32_t nl_seq, int error, const char *text);
 /* A live event; ENOBUFS; a message that makes no sense. */
 void fake_event(uint32_t type, uint32_t slot, uint64_t seq, uint64_t presses);
 void fake_lose(void);
+/* ENOBUFS of the socket on which modules come and go. */
+void fake_lose_notice(void);
 void fake_garbage(void);
 
 #endif

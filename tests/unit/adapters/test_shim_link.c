@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "fake-shim.h"
+#include "shim-internal.h"
 
 #define MSEC 1000
 #define GENERATION 1 /* of all slots of the fake */
@@ -64,8 +65,10 @@ static void on_lost(void *userdata)
 	tell("lost ");
 }
 
-static void on_live(void *userdata)
+static void on_live(bool lost, void *userdata)
 {
+	if (lost)
+		tell("lost-answers ");
 }
 
 static const struct shim_link_ops ops = { on_event, on_resync, on_live, on_appeared, on_lost };
@@ -145,6 +148,18 @@ static void without_the_module_it_waits(void **state)
 	fake_load(true);
 	fake_notify();
 	assert_told("appeared ");
+}
+
+static void a_module_whose_coming_was_lost_is_found(void **state)
+{
+	assert_int_equal(start(false), 0);
+	fake_lose_notice();
+	assert_told("");
+	fake_load(true);
+	fake_lose_notice();
+	assert_told("appeared ");
+	fake_lose_notice();
+	assert_told("");
 }
 
 static void it_starts_with_all_slots_and_what_happened_since(void **state)
@@ -306,7 +321,7 @@ static void what_nobody_can_replay_leads_to_all_slots_and_each_press_once(void *
 	fake_answer_event(n, HPSHIM_EVENT_BUTTON, 1, 9002, 11);
 	fake_answer_event(n, HPSHIM_EVENT_LINK, 1, 9003, 0);
 	fake_answer_end(n);
-	assert_told("press(1,11) event(3,9003) ");
+	assert_told("press(1,11) event(3,9003) lost-answers ");
 }
 
 static void presses_of_a_slot_that_came_unseen_are_told(void **state)
@@ -337,7 +352,7 @@ static void messages_lost_while_it_asks_are_asked_for_later(void **state)
 	fake_answer_event(n, HPSHIM_EVENT_LINK, 1, 12, 0);
 	fake_answer_end(n);
 	fake_event(HPSHIM_EVENT_LINK, 1, 13, 0);
-	assert_told("event(3,11) event(3,12) event(3,13) ");
+	assert_told("event(3,11) event(3,12) lost-answers event(3,13) ");
 }
 
 static void a_replay_that_is_refused_is_asked_for_again(void **state)
@@ -389,6 +404,73 @@ static void an_accepted_command_has_not_ended(void **state)
 	assert_told("done(43,0,) ");
 }
 
+/* ENOBUFS: acknowledgements may be among what the socket threw away. */
+static void answers_that_may_be_lost_are_told_of_once(void **state)
+{
+	uint32_t refused, n;
+
+	start_live(0);
+	assert_int_equal(shim_link_set_power(link_, 1, 1, true, 42), 0);
+	refused = assert_asked(HPSHIM_CMD_SET_POWER, 3);
+	fake_lose();
+	n = assert_asked(HPSHIM_CMD_EVENT_REPLAY, 4);
+	fake_answer_end(n);
+	assert_told("lost-answers ");
+	fake_ack(refused, -EBUSY, NULL); /* it came after all: who asked has asked again */
+	fake_event(HPSHIM_EVENT_LINK, 1, 12, 0);
+	n = assert_asked(HPSHIM_CMD_EVENT_REPLAY, 5);
+	for (uint64_t seq = 11; seq <= 12; seq++)
+		fake_answer_event(n, HPSHIM_EVENT_LINK, 1, seq, 0);
+	fake_answer_end(n);
+	assert_told("event(3,11) event(3,12) ");
+}
+
+/* Whoever is about to do something asks first whether he knows all. */
+static void what_waits_can_be_read_at_once(void **state)
+{
+	start_live(0);
+	assert_true(shim_link_read(link_));
+	fake_event(HPSHIM_EVENT_LINK, 1, 11, 0);
+	assert_true(shim_link_read(link_));
+	assert_string_equal(told, "event(3,11) ");
+	for (uint64_t i = 1; i <= 2000; i++)
+		fake_event(HPSHIM_EVENT_BUTTON, 2, 11 + i, i);
+	assert_false(shim_link_read(link_));
+}
+
+static void a_controller_shows_signs_of_life(void **state)
+{
+	uint32_t n;
+
+	start_live(0);
+	link_->heartbeat_usec = 1 * MSEC;
+	assert_int_equal(shim_link_become_controller(link_, 10000, 43), 0);
+	n = assert_asked(HPSHIM_CMD_CONTROLLER_SET, 3);
+	fake_ack(n, 0, NULL);
+	assert_told("done(43,0,) ");
+	assert_asked(HPSHIM_CMD_HEARTBEAT, 4);
+	assert_true(sd_event_run(event, 20000 * MSEC) > 0);
+	assert_asked(HPSHIM_CMD_HEARTBEAT, 5);
+	assert_true(sd_event_run(event, 20000 * MSEC) > 0);
+	n = assert_asked(HPSHIM_CMD_HEARTBEAT, 6);
+	fake_ack(n, -EPERM, "this socket is not the controller"); /* nobody waits for it */
+	assert_told("");
+}
+
+static void who_is_refused_control_shows_none(void **state)
+{
+	uint32_t n;
+
+	start_live(0);
+	link_->heartbeat_usec = 1 * MSEC;
+	assert_int_equal(shim_link_become_controller(link_, 10000, 43), 0);
+	n = assert_asked(HPSHIM_CMD_CONTROLLER_SET, 3);
+	fake_ack(n, -EBUSY, NULL);
+	assert_told("done(43,-16,) ");
+	assert_int_equal(sd_event_run(event, 200 * MSEC), 0);
+	assert_int_equal(fake_sent_count(), 3);
+}
+
 static void what_makes_no_sense_is_left_out(void **state)
 {
 	start_live(0);
@@ -415,6 +497,7 @@ int main(void)
 #define claim(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		claim(without_the_module_it_waits),
+		claim(a_module_whose_coming_was_lost_is_found),
 		claim(it_starts_with_all_slots_and_what_happened_since),
 		claim(after_a_restart_it_goes_on_where_the_last_one_was),
 		claim(what_the_replay_has_no_more_is_found_by_the_count_of_presses),
@@ -429,6 +512,10 @@ int main(void)
 		claim(a_replay_that_is_refused_is_asked_for_again),
 		claim(a_refused_command_ends_with_its_cookie_and_the_reason),
 		claim(an_accepted_command_has_not_ended),
+		claim(answers_that_may_be_lost_are_told_of_once),
+		claim(what_waits_can_be_read_at_once),
+		claim(a_controller_shows_signs_of_life),
+		claim(who_is_refused_control_shows_none),
 		claim(what_makes_no_sense_is_left_out),
 		claim(one_turn_takes_so_many_messages_and_no_more),
 	};

@@ -36,13 +36,15 @@ static int fake_worker(const char *what)
 {
 	static char request[WORKER_MESSAGE_MAX];
 
+	signal(SIGSEGV, SIG_DFL); /* a sanitizer would look into it first */
 	while (recv(WORKER_FD, request, sizeof(request), 0) > 0) {
 		if (strcmp(what, "die") == 0)
 			raise(SIGKILL);
 		if (strcmp(what, "hang") == 0)
 			for (;;)
 				pause();
-		send(WORKER_FD, "0 ", 2, 0);
+		snprintf(request, sizeof(request), "0 %s", strcmp(what, "name") == 0 ? program_invocation_name : "");
+		send(WORKER_FD, request, strlen(request), 0);
 		if (strcmp(what, "answer-and-die") == 0)
 			raise(SIGKILL);
 	}
@@ -209,6 +211,16 @@ static void it_ends_when_the_daemon_is_gone(void **state)
 
 /* ---- the fake one ---- */
 
+/* systemd knows it by its first letter. */
+static void a_shutdown_does_not_wait_for_a_process_of_its_name(void **state)
+{
+	use_fake("name");
+	assert_int_equal(submit(&insert_no_slot), 0);
+	wait_for_answers(1);
+	assert_int_equal(last_text[0], '@');
+	assert_string_equal(last_text + 1, self);
+}
+
 static void who_waits_for_a_dead_worker_is_told(void **state)
 {
 	use_fake("die");
@@ -287,6 +299,54 @@ static void a_worker_that_was_killed_is_replaced_and_the_work_done(void **state)
 	assert_int_not_equal(worker_pid(), pid);
 }
 
+/* What is called when a worker starts: notes who, and ends the first ones. */
+static pid_t started[4];
+static size_t n_started, n_to_kill;
+
+static void on_started(void *userdata)
+{
+	siginfo_t dead;
+	uint64_t start;
+
+	assert_true(n_started < sizeof(started) / sizeof(started[0]));
+	assert_int_equal(worker_link_identity(link_, &started[n_started], &start), 0);
+	if (n_started++ >= n_to_kill)
+		return;
+	kill(started[n_started - 1], SIGKILL);
+	assert_int_equal(waitid(P_PID, (id_t)started[n_started - 1], &dead, WEXITED | WNOWAIT), 0);
+}
+
+static void note_starts(size_t to_kill)
+{
+	n_started = 0;
+	n_to_kill = to_kill;
+	worker_link_on_start(link_, on_started, NULL);
+}
+
+static void who_it_is_is_told_before_it_has_work(void **state)
+{
+	use_fake("answer");
+	note_starts(1);
+	assert_int_equal(submit(&insert_no_slot), 0);
+	/* With the work in its socket the first would have been the last. */
+	assert_int_equal(n_started, 2);
+	assert_int_equal(started[1], worker_pid());
+	wait_for_answers(1);
+	assert_int_equal(last_error, 0);
+}
+
+static void who_replaces_a_killed_worker_is_told(void **state)
+{
+	use_fake("hang");
+	note_starts(0);
+	assert_int_equal(submit(&insert_no_slot), 0);
+	setenv("FAKE_WORKER", "answer", 1);
+	kill(started[0], SIGKILL);
+	wait_for_answers(1);
+	assert_int_equal(n_started, 2);
+	assert_int_equal(started[1], worker_pid());
+}
+
 /* A process that stands for the worker of another daemon; ends when told so. */
 static pid_t other_worker(int *ret_tell)
 {
@@ -334,12 +394,15 @@ static void work_waits_for_the_worker_of_the_daemon_before(void **state)
 	assert_int_equal(submit(&insert_no_slot), 0);
 	assert_int_equal(worker_link_identity(link_, &is, &start), 0);
 	assert_int_equal(is, pid);
+	note_starts(0);
 	while (sd_event_run(event, 200000) > 0)
 		;
 	assert_int_equal(answers, 0);
 	close(tell);
 	wait_for_answers(1);
 	assert_int_equal(last_error, 0);
+	assert_int_equal(n_started, 1);
+	assert_int_equal(started[0], worker_pid());
 	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
@@ -377,11 +440,14 @@ int main(void)
 		claim(nothing_outside_of_pci_is_written),
 		claim(one_worker_does_one_piece_after_the_other),
 		claim(it_ends_when_the_daemon_is_gone),
+		claim(a_shutdown_does_not_wait_for_a_process_of_its_name),
 		claim(who_waits_for_a_dead_worker_is_told),
 		claim(a_worker_that_died_while_idle_is_replaced),
 		claim(the_next_piece_may_be_given_when_the_last_one_ends),
 		claim(where_it_is_stuck_can_be_asked_while_it_works),
 		claim(a_worker_that_was_killed_is_replaced_and_the_work_done),
+		claim(who_it_is_is_told_before_it_has_work),
+		claim(who_replaces_a_killed_worker_is_told),
 		claim(work_waits_for_the_worker_of_the_daemon_before),
 		claim(another_process_of_that_number_is_not_waited_for),
 		claim(a_program_that_is_not_there_is_an_error),
