@@ -327,7 +327,7 @@ void recover_jobs(struct manager *m)
 /* A job that ended unseen, or a refused press, may have left them blinking. */
 static void settle_indicators(struct manager *m, struct slot *s)
 {
-	bool on = s->power && (s->occupied || s->present) && !s->fault;
+	bool on = slot_is_on(s) && !s->fault;
 
 	if (s->has_power_indicator && s->power_indicator == INDICATOR_BLINK)
 		shim_link_set_power_indicator(m->shim, s->shim_id, s->generation,
