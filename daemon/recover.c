@@ -45,6 +45,7 @@ static void collect_slots(struct manager *m, struct state *st)
 			.hold = s->hold,
 			.released = registry_is_released(m, s->port),
 		};
+		engine_slot_memory(m->engine, s->handle, &to->seen);
 	}
 }
 
@@ -294,6 +295,20 @@ static void put_back_holds(struct manager *m)
 	}
 }
 
+/* Events that were dealt with are not replayed: what they left to be looked at. */
+static void put_back_memory(struct manager *m)
+{
+	for (size_t i = 0; i < m->before.n_slots; i++) {
+		const struct state_slot *from = &m->before.slots[i];
+		struct slot *s = from->shim ? registry_by_shim(m, from->shim_id, from->generation) : NULL;
+
+		if (!s)
+			continue; /* another life of the slot */
+		engine_slot_remember(m->engine, s->handle, &from->seen);
+		manager_slot_changed(m, s);
+	}
+}
+
 /* A replace waits for a card, which may have come unseen. */
 static void settle_replace(struct manager *m, struct slot *s, bool was_present)
 {
@@ -315,6 +330,7 @@ void recover_jobs(struct manager *m)
 		put_back(m, &m->before.jobs[i], stopped);
 	for (size_t i = 0; i < m->before.n_legacy; i++)
 		put_back_legacy(m, &m->before.legacy[i]);
+	put_back_memory(m);
 	m->recovered = m->unsaved = true;
 	manager_later(m);
 	m->restoring = true;
