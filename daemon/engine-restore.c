@@ -75,11 +75,11 @@ int engine_restore_job(struct engine *e, const struct job *as, usec_t now)
 		j->ready = ++e->last_ready;
 	if (as->state == JOB_COMMITTING)
 		e->commit = j;
-	/* They blink from the window or the check's end on; CHECKING has either. */
+	/* They blink from the window or the check's end on: during the check, either. */
 	j->leds_changed = as->operation != OPERATION_RESCAN;
 	if (as->step == STEP_CARD)
 		engine_leds(e, n, INDICATOR_OFF, INDICATOR_BLINK);
-	else if (j->leds_changed && as->state != JOB_CHECKING)
+	else if (j->leds_changed)
 		engine_leds(e, n, INDICATOR_BLINK, INDICATOR_OFF);
 	engine_job_ask(e, j);
 	if (as->step == STEP_POWER_OFF && n->s.occupied)

@@ -376,16 +376,18 @@ static void settle(struct manager *m, struct slot *s)
 {
 	const struct state_slot *before = s->was_known ? NULL : state_slot_by_name(&m->before, s->name);
 	bool known = s->was_known || before, was_present = before ? before->present : s->was_present;
+	const struct job *job = engine_slot_job(m->engine, s->handle);
 
 	if (before)
 		s->locate = before->locate;
 	s->unsettled = false;
 	s->was_known = true;
-	if (engine_slot_job(m->engine, s->handle)) { /* which finds out by itself, but for one step */
+	if (!job || job->operation == OPERATION_RESCAN) /* other jobs set them */
+		settle_indicators(m, s);
+	if (job) { /* which finds out by itself, but for one step */
 		settle_replace(m, s, was_present);
 		return;
 	}
-	settle_indicators(m, s);
 	if (s->occupied && !s->present)
 		manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence", "card is not there any more");
 	else if (s->occupied && s->link_known && !s->link)
