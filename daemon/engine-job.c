@@ -335,8 +335,8 @@ static void job_on_off_wait_over(struct engine *e, struct engine_job *j)
 		return;
 	}
 	engine_leds(e, j->node, INDICATOR_OFF, INDICATOR_OFF);
-	if (engine_job_is_surprise_eject(j) && j->node->s.fault && j->node->s.present && !j->node->seen.card) {
-		/* The card has not gone, and is not to come up by itself. */
+	if (engine_job_is_surprise_eject(j) && j->node->s.fault) {
+		/* This card is not to come up by itself. */
 		engine_job_set_failure(j, EIO, POWER_FAULT);
 		engine_job_end(e, j, JOB_FAILED);
 		return;

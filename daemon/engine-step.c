@@ -122,7 +122,8 @@ enum verdict engine_job_end(struct engine *e, struct engine_job *j, enum job_sta
 	if (engine_job_is_surprise_eject(j)) {
 		/* A card that is there by now is a new one, or one whose link is lost
 		 * again and again. */
-		n->seen.card = state == JOB_DONE && !job_gives_up(e, j);
+		if (state == JOB_DONE)
+			n->seen.card = !job_gives_up(e, j);
 		if (state == JOB_GONE)
 			n->seen.loss = true;
 	}

@@ -200,6 +200,20 @@ CASE(power_fault_removes_what_has_lost_its_power)
 	assert_true(engine_idle(w->e)); /* and the card stays off */
 }
 
+CASE(another_card_comes_up_after_a_power_fault)
+{
+	WORLD;
+
+	world_add_on(w, 1, 0);
+	fault(w, 1);
+	world_go_on_to(w, 1, STEP_OFF_WAIT);
+	world_change_card(w, 1);
+	world_go_on(w, 1);
+	assert_int_equal(world_job(w, 1)->operation, OPERATION_INSERT);
+	world_finish(w, 1);
+	assert_leds(w, 1, INDICATOR_ON, INDICATOR_OFF);
+}
+
 CASE(power_fault_is_shown_until_the_card_is_up_again)
 {
 	WORLD;
@@ -445,6 +459,7 @@ int main(void)
 		TEST(latch_closed_on_a_held_slot_counts_when_it_is_let_go),
 		TEST(replace_takes_the_card_that_came_while_held),
 		TEST(power_fault_removes_what_has_lost_its_power),
+		TEST(another_card_comes_up_after_a_power_fault),
 		TEST(power_fault_is_shown_until_the_card_is_up_again),
 		TEST(link_that_goes_with_the_power_does_not_wipe_the_fault),
 		TEST(power_fault_cancels_what_was_planned),
