@@ -9,6 +9,12 @@
  * Native slots: the kernel's driver handles their events. An event that finds
  * an eject of a slot above committing or later starts nothing; loss of a card
  * or a new card is remembered, should that eject fail.
+ *
+ * Latch: one that opens keeps cards from being brought up. It does not by itself
+ * remove devices: pciehp looks at it only before power-on, and where the hardware
+ * cuts the power (SHPC) that is reported, and then it is as with a lost card.
+ * Power fault: the hardware has cut main power and keeps it so until it is told to
+ * switch off (PCIe r6.0, sec 6.7.1.8), so the devices are removed as well.
  */
 #include "engine-internal.h"
 
@@ -28,8 +34,14 @@ static enum verdict start_surprise_eject(struct engine *e, struct engine_node *n
 {
 	enum verdict v = start_job(e, n, OPERATION_EJECT, ORIGIN_SURPRISE, 0);
 
-	n->loss_pending = v != VERDICT_STARTED; /* out of memory: with the next call */
+	n->seen.loss = v != VERDICT_STARTED; /* out of memory: with the next call */
 	return v;
+}
+
+void engine_node_rest(struct engine_node *n)
+{
+	n->turns = 0;
+	n->seen.given_up = false;
 }
 
 static enum verdict start_insert(struct engine *e, struct engine_node *n, enum origin origin)
@@ -42,6 +54,8 @@ static enum verdict start_insert(struct engine *e, struct engine_node *n, enum o
 	default:
 		break;
 	}
+	if (n->seen.given_up)
+		return VERDICT_REFUSED; /* the attention indicator says so */
 	if (n->s.latch_open) {
 		if (origin == ORIGIN_BUTTON)
 			engine_leds_refuse(e, n);
@@ -69,25 +83,26 @@ static enum verdict on_button(struct engine *e, struct engine_node *n)
 
 /* The job of the slot, if any, has its say first; a slot that is still on and
  * has no job then gets a surprise eject. */
-static enum verdict on_card_lost(struct engine *e, struct engine_node *n)
+static enum verdict lose_card(struct engine *e, struct engine_node *n, const char *reason)
 {
-	struct job_input in = {
-		.event = JOB_EVENT_CARD_LOST,
-		.reason = "The link to the card was lost and did not come back: reseat the card.",
-	};
+	const struct job_input in = { .event = JOB_EVENT_CARD_LOST, .reason = reason };
 	enum verdict v = VERDICT_NOTHING;
 
 	n->debounce = USEC_INFINITY;
-	if (!n->s.present)
-		in.reason = "The card was removed while the job was under way.";
 	if (n->job) {
 		/* An eject that covers it may find a new card at its end. */
-		n->card_seen |= !n->s.present;
+		n->seen.card |= !n->s.present;
 		v = engine_job_dispatch(e, n->job, &in);
 	}
 	if (!n->job && engine_node_is_on(n))
 		return start_surprise_eject(e, n);
 	return v;
+}
+
+static enum verdict on_card_lost(struct engine *e, struct engine_node *n)
+{
+	return lose_card(e, n, n->s.present ? "The link to the card was lost and did not come back: reseat the card." :
+					      "The card was removed while the job was under way.");
 }
 
 static enum verdict on_presence(struct engine *e, struct engine_node *n)
@@ -113,13 +128,13 @@ static enum verdict on_link(struct engine *e, struct engine_node *n)
 
 	if (n->s.link || !n->s.link_known) {
 		n->debounce = USEC_INFINITY;
-		n->link_down_seen = false;
+		n->seen.link_down = false;
 		return VERDICT_NOTHING;
 	}
 	if (!n->s.present)
 		return on_card_lost(e, n);
 	if (job_owns_link(j)) {
-		n->link_down_seen = j->job.step == STEP_CONFIRM;
+		n->seen.link_down = j->job.step == STEP_CONFIRM;
 		return VERDICT_NOTHING;
 	}
 	if (j && j->job.operation == OPERATION_EJECT &&
@@ -138,44 +153,87 @@ void engine_node_debounce_over(struct engine *e, struct engine_node *n)
 	if (n->s.native || n->s.hold || n->s.link || !n->s.link_known)
 		return;
 	if (engine_node_ejecting_ancestor(e, n))
-		n->link_down_seen = true;
+		n->seen.link_down = true;
 	else if (job_owns_link(n->job))
-		n->link_down_seen = n->job->job.step == STEP_CONFIRM;
+		n->seen.link_down = n->job->job.step == STEP_CONFIRM;
 	else
 		on_card_lost(e, n);
 }
 
-static enum verdict on_latch(struct engine *e, struct engine_node *n)
+static enum verdict on_latch_open(struct engine *e, struct engine_node *n)
 {
+	enum verdict v = VERDICT_NOTHING;
+
+	if (n->job && engine_job_inserts(n->job))
+		v = engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_LATCH_OPEN });
+	if (v != VERDICT_NOTHING || !n->s.occupied)
+		return v;
+	if (n->s.power_control && !n->s.power && !n->s.hold) {
+		if (!engine_node_ejecting_ancestor(e, n))
+			return lose_card(e, n, "The latch was opened, and that has cut the slot's power.");
+		n->seen.loss = true;
+		return VERDICT_ANCESTOR;
+	}
 	if (!n->job)
-		return VERDICT_NOTHING;
-	if (!n->s.latch_open) /* a replace has waited for that */
-		return n->job->job.step == STEP_CARD && n->card_seen ?
-			       engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_CARD_FOUND }) :
-			       VERDICT_NOTHING;
-	return engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_LATCH_OPEN });
+		engine_leds(e, n, INDICATOR_KEEP, INDICATOR_ON);
+	return VERDICT_NOTIFY;
 }
 
-/* The slot's power is gone, its devices are not: people have to look. While a
- * job switches power, the answer to that step tells. */
+/* People have had the slot open: what is in it now counts as a new card. */
+static enum verdict on_latch_closed(struct engine *e, struct engine_node *n)
+{
+	if (n->job) /* a replace has waited for that */
+		return n->job->job.step == STEP_CARD && n->seen.card ?
+			       engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_CARD_FOUND }) :
+			       VERDICT_NOTHING;
+	if (n->s.occupied) {
+		engine_leds(e, n, INDICATOR_KEEP, INDICATOR_OFF);
+		return VERDICT_NOTHING;
+	}
+	if (!n->s.present || engine_node_is_on(n))
+		return VERDICT_NOTHING;
+	if (n->s.hold || engine_node_ejecting_ancestor(e, n)) {
+		n->seen.card = true;
+		return n->s.hold ? VERDICT_IGNORED : VERDICT_ANCESTOR;
+	}
+	return start_insert(e, n, ORIGIN_SURPRISE);
+}
+
+/* The slot's power is gone, its devices are not. While a job switches power, the
+ * answer to that step tells. */
 static enum verdict on_power_fault(struct engine *e, struct engine_node *n)
 {
-	bool switching = n->job && (n->job->job.step == STEP_POWER_ON || n->job->job.step == STEP_POWER_OFF ||
-				    n->job->job.step == STEP_OFF_WAIT);
+	const struct job_input in = {
+		.event = JOB_EVENT_POWER_FAULT,
+		.reason = "A power fault has cut the slot's power: look at the card and at its supply.",
+	};
+	enum verdict v = VERDICT_NOTHING;
 
-	if (engine_node_is_on(n) && !switching)
-		engine_leds(e, n, INDICATOR_OFF, INDICATOR_ON);
-	return VERDICT_NOTHING;
+	if (n->job) {
+		v = engine_job_dispatch(e, n->job, &in);
+		if (n->job && v != VERDICT_NOTHING)
+			engine_leds(e, n, INDICATOR_KEEP, INDICATOR_ON);
+		if (n->job)
+			return v;
+	}
+	engine_leds(e, n, INDICATOR_OFF, INDICATOR_ON);
+	if (!n->s.occupied)
+		return v;
+	if (n->s.hold || engine_node_ejecting_ancestor(e, n)) {
+		n->seen.fault = true;
+		return v != VERDICT_NOTHING ? v : n->s.hold ? VERDICT_IGNORED : VERDICT_ANCESTOR;
+	}
+	return start_surprise_eject(e, n);
 }
 
 static enum verdict below_ejecting_ancestor(struct engine_node *n, enum slot_event event)
 {
 	if (event == SLOT_EVENT_PRESENCE) {
-		n->card_seen = true;
-		n->loss_pending |= !n->s.present;
+		n->seen.card = true;
+		n->seen.loss |= !n->s.present;
 	} else if (event == SLOT_EVENT_LINK) {
-		n->loss_pending |= !n->s.present;
-		n->link_down_seen = n->s.link_known && !n->s.link;
+		n->seen.loss |= !n->s.present;
+		n->seen.link_down = n->s.link_known && !n->s.link;
 	}
 	return VERDICT_ANCESTOR;
 }
@@ -183,10 +241,10 @@ static enum verdict below_ejecting_ancestor(struct engine_node *n, enum slot_eve
 /* A held slot starts nothing now; what counts is how it is when it is let go. */
 static enum verdict while_held(struct engine_node *n, enum slot_event event)
 {
-	n->loss_pending = !n->s.present;
+	n->seen.loss = !n->s.present;
 	if (event == SLOT_EVENT_PRESENCE)
-		n->card_seen = true;
-	n->link_down_seen = n->s.link_known && !n->s.link;
+		n->seen.card = true;
+	n->seen.link_down = n->s.link_known && !n->s.link;
 	return VERDICT_IGNORED;
 }
 
@@ -196,6 +254,9 @@ enum verdict engine_node_event(struct engine *e, struct engine_node *n, enum slo
 
 	if (n->s.native)
 		return VERDICT_IGNORED;
+	if (event == SLOT_EVENT_BUTTON || (event == SLOT_EVENT_PRESENCE && !n->s.present) ||
+	    (event == SLOT_EVENT_LATCH && n->s.latch_open))
+		engine_node_rest(n);
 	if (card && n->s.hold)
 		return while_held(n, event);
 	if ((card || event == SLOT_EVENT_BUTTON) && engine_node_ejecting_ancestor(e, n))
@@ -208,7 +269,7 @@ enum verdict engine_node_event(struct engine *e, struct engine_node *n, enum slo
 	case SLOT_EVENT_LINK:
 		return on_link(e, n);
 	case SLOT_EVENT_LATCH:
-		return on_latch(e, n);
+		return n->s.latch_open ? on_latch_open(e, n) : on_latch_closed(e, n);
 	case SLOT_EVENT_POWER_FAULT:
 		return on_power_fault(e, n);
 	default:
@@ -216,22 +277,29 @@ enum verdict engine_node_event(struct engine *e, struct engine_node *n, enum slo
 	}
 }
 
+/* A replace may have waited for a card that came while the slot was held. */
+void engine_node_let_go(struct engine *e, struct engine_node *n)
+{
+	if (n->job && n->job->job.step == STEP_CARD && n->seen.card && !n->s.native)
+		engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_CARD_FOUND });
+}
+
 /* No job of the slot, none above in the way: what was seen meanwhile counts now. */
 void engine_node_reconsider(struct engine *e, struct engine_node *n)
 {
-	bool loss = n->loss_pending, link_down = n->link_down_seen, card = n->card_seen;
+	struct engine_memory seen = n->seen;
 
-	if (!loss && !link_down && !card)
+	if (!seen.loss && !seen.link_down && !seen.card && !seen.fault)
 		return;
 	if (n->job || n->s.hold || engine_node_ejecting_ancestor(e, n))
 		return;
-	n->loss_pending = n->link_down_seen = n->card_seen = false;
+	n->seen = (struct engine_memory){ .given_up = seen.given_up };
 	if (n->s.native)
 		return;
-	if (loss && engine_node_is_on(n))
+	if ((seen.loss && engine_node_is_on(n)) || (seen.fault && n->s.fault && n->s.occupied))
 		start_surprise_eject(e, n);
-	else if (link_down && engine_node_is_on(n))
+	else if (seen.link_down && engine_node_is_on(n))
 		on_link(e, n);
-	else if (card && n->s.present && !n->s.occupied)
+	else if (seen.card && n->s.present && !n->s.occupied)
 		start_insert(e, n, ORIGIN_SURPRISE);
 }

@@ -5,12 +5,14 @@
  *   engine.c         the interface: slots, requests, time, actions, looking around
  *   engine-event.c   what a slot's event means: which job it starts, joins or cancels
  *   engine-job.c     the life of one job: (state, event) → (state, step, action)
+ *   engine-step.c    state and step as such: the setters, the question, the end
  *   engine-new.c     a job is made, freed, and told why it ends
  *   engine-restore.c a job of another engine is put back
  *   engine-names.c   string tables
  *
- * The order of calls is engine.c → engine-event.c → engine-job.c; only
- * engine-job.c changes the state or step of a job, once it is there.
+ * The order of calls is engine.c → engine-event.c → engine-job.c → engine-step.c;
+ * only the setters in engine-step.c change the state or step of a job, once it is
+ * there, and only engine-job.c calls them.
  */
 #ifndef HOTPLUGD_ENGINE_INTERNAL_H
 #define HOTPLUGD_ENGINE_INTERNAL_H
@@ -37,11 +39,9 @@ struct engine_node {
 	usec_t debounce;         /* the link is lost: believed from then on */
 	usec_t blink_until;      /* attention LED blinks for a refused press */
 
-	/* Seen while a job of the slot or of one above was under way, or the slot
-	 * held; looked at when that ends, see engine_node_reconsider(). */
-	bool loss_pending;       /* card lost: remove what it left behind */
-	bool link_down_seen;     /* link lost: look whether it came back */
-	bool card_seen;          /* card came or went: insert what is there then */
+	struct engine_memory seen; /* looked at in engine_node_reconsider() */
+	unsigned int turns;      /* surprise ejects of a card that stayed in, since ... */
+	usec_t turns_since;      /* ... then, and without people's doing */
 };
 TAILQ_HEAD(engine_node_list, engine_node);
 
@@ -83,6 +83,8 @@ enum job_event {
 	JOB_EVENT_CARD_FOUND,
 	JOB_EVENT_CARD_LOST,  /* or its link, for good */
 	JOB_EVENT_LATCH_OPEN,
+	JOB_EVENT_POWER_FAULT,
+	JOB_EVENT_OCCUPIED,   /* devices are there, and power is about to go */
 	JOB_EVENT_ANCESTOR,   /* the eject of a slot above starts its commit */
 	JOB_EVENT_SLOT_GONE,
 	_JOB_EVENT_MAX,
@@ -91,7 +93,7 @@ enum job_event {
 struct job_input {
 	enum job_event event;
 	int error;             /* JOB_EVENT_ANSWER */
-	const char *reason;    /* JOB_EVENT_ANSWER, _CANCEL, _CARD_LOST; NULL: none */
+	const char *reason;    /* JOB_EVENT_ANSWER, _CANCEL, _CARD_LOST, _POWER_FAULT; NULL: none */
 	uint32_t ancestor;     /* JOB_EVENT_ANCESTOR: the eject's job id */
 };
 
@@ -104,16 +106,19 @@ void engine_node_forget_below(struct engine *e, const struct engine_node *above)
 struct engine_job *engine_node_ejecting_ancestor(const struct engine *e, const struct engine_node *n);
 void engine_queue(struct engine *e, struct pending *p);
 void engine_unqueue(struct engine *e, struct pending *p);
-/* Sets LEDs; a slot of the kernel's driver and NULL are left alone. */
+/* Sets LEDs; a slot of the kernel's driver and NULL are left alone. A power fault
+ * shows through: attention on instead of off, power off instead of on. */
 void engine_leds(struct engine *e, struct engine_node *n, enum indicator power, enum indicator attention);
 /* Blinks the attention LED for a refused press. */
 void engine_leds_refuse(struct engine *e, struct engine_node *n);
 usec_t engine_time_add(usec_t a, usec_t b);
 
-/* A slot is on when it is powered or has devices. */
+/* A slot is on when it has devices, or power that somebody has switched on: one
+ * without a power controller, or whose power is the kernel's driver's affair,
+ * says "powered" for ever. */
 static inline bool engine_node_is_on(const struct engine_node *n)
 {
-	return n->s.power || n->s.occupied;
+	return n->s.occupied || (n->s.power && n->s.power_control);
 }
 
 /* engine-event.c */
@@ -122,6 +127,10 @@ enum verdict engine_node_event(struct engine *e, struct engine_node *n, enum slo
 void engine_node_debounce_over(struct engine *e, struct engine_node *n);
 /* Starts what an event asked for that came while a job was in the way. */
 void engine_node_reconsider(struct engine *e, struct engine_node *n);
+/* The slot is not held any more. */
+void engine_node_let_go(struct engine *e, struct engine_node *n);
+/* People have done something about the slot: cards may come up by themselves again. */
+void engine_node_rest(struct engine_node *n);
 
 /* engine-new.c */
 /* Makes a job and starts it. Returns NULL when out of memory. The slot must
@@ -135,11 +144,22 @@ void engine_job_take_reason(struct engine_job *j, char *reason);
 void engine_job_set_failure(struct engine_job *j, int error, const char *reason);
 
 /* engine-job.c */
-/* Asks the caller what the job's step asks, once more. */
-void engine_job_ask(struct engine *e, struct engine_job *j);
 /* The one way to make a job go on. The job may have ended when this returns;
  * its memory stays. The verdict is meant for events of the slot. */
 enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const struct job_input *in);
+
+/* engine-step.c: the setters are for engine-job.c only */
+void engine_job_set_state(struct engine *e, struct engine_job *j, enum job_state state);
+void engine_job_set_step(struct engine *e, struct engine_job *j, enum job_step step);
+enum verdict engine_job_end(struct engine *e, struct engine_job *j, enum job_state state);
+/* Ends a job whose LEDs shall show how the slot is now. */
+enum verdict engine_job_end_by_level(struct engine *e, struct engine_job *j, enum job_state state);
+/* The world is to be told that the job is not as it was. */
+void engine_job_changed(struct engine *e, struct engine_job *j);
+/* Shows that a job is under way; once. */
+void engine_job_blink(struct engine *e, struct engine_job *j);
+/* Asks the caller what the job's step asks, once more. */
+void engine_job_ask(struct engine *e, struct engine_job *j);
 void engine_job_set_stalled(struct engine *e, struct engine_job *j);
 void engine_job_set_force(struct engine *e, struct engine_job *j);
 /* The card is gone already: cannot be cancelled, goes first. */

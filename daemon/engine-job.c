@@ -2,9 +2,8 @@
 /*
  * The life of one job: (state, event) → (state, step, action).
  *
- * Responsible for: job_set_state() and job_set_step(), the only places where
- * these change; the switch in engine_job_dispatch(); what a job asks of the
- * caller, tells the world and shows on the LEDs. May not decide which job is
+ * Responsible for: the switch in engine_job_dispatch(): where a job goes from
+ * where it is, and what it shows on the LEDs. May not decide which job is
  * started or whose turn it is (engine-event.c, engine.c).
  */
 #include <assert.h>
@@ -15,130 +14,21 @@
 
 #include "engine-internal.h"
 
-bool engine_job_is_surprise_eject(const struct engine_job *j)
-{
-	return j->job.operation == OPERATION_EJECT && j->job.origin == ORIGIN_SURPRISE;
-}
-
-bool engine_job_ejects(const struct engine_job *j)
-{
-	return j->job.operation == OPERATION_EJECT || (j->job.operation == OPERATION_REPLACE && !j->job.inserting);
-}
-
-bool engine_job_inserts(const struct engine_job *j)
-{
-	return j->job.operation == OPERATION_INSERT || (j->job.operation == OPERATION_REPLACE && j->job.inserting);
-}
-
-/* The job's pending CHANGED, or NEW, will show the latest state when taken. */
-static void job_changed(struct engine *e, struct engine_job *j)
-{
-	if (!j->tell_new.queued)
-		engine_queue(e, &j->tell_changed);
-}
-
-static void job_set_state(struct engine *e, struct engine_job *j, enum job_state state)
-{
-	if (e->commit == j && state != JOB_COMMITTING)
-		e->commit = NULL;
-	j->job.state = state;
-	j->job.state_since = e->now;
-	if (!job_state_is_final(state))
-		job_changed(e, j);
-}
-
-/* Queues the question of the job's step, if it has one. */
-void engine_job_ask(struct engine *e, struct engine_job *j)
-{
-	static const enum action_type question[_STEP_MAX] = {
-		[STEP_CHECK] = ACTION_CHECK,	     [STEP_POWER_ON] = ACTION_POWER_ON,
-		[STEP_REMOVE] = ACTION_REMOVE,	     [STEP_RESCAN] = ACTION_RESCAN,
-		[STEP_POWER_OFF] = ACTION_POWER_OFF, [STEP_CONFIRM] = ACTION_CONFIRM,
-	};
-
-	if (j->job.step == STEP_CHECK || question[j->job.step] != ACTION_CHECK) {
-		j->ask.action.type = question[j->job.step];
-		engine_queue(e, &j->ask);
-	}
-}
-
-static void job_set_step(struct engine *e, struct engine_job *j, enum job_step step)
-{
-	usec_t wait = e->config.deadline[step];
-
-	if (step == STEP_WINDOW)
-		wait = j->window;
-	else if (step == STEP_OFF_WAIT)
-		wait = e->config.off_wait;
-	else if (step == STEP_NONE || step == STEP_TURN || step == STEP_CARD)
-		wait = USEC_INFINITY;
-	j->job.step = step;
-	j->job.stalled = false;
-	j->job.step_since = e->now;
-	j->job.step_deadline = engine_time_add(e->now, wait);
-
-	engine_unqueue(e, &j->ask);
-	engine_job_ask(e, j);
-	if (step != STEP_NONE)
-		job_changed(e, j);
-}
-
-static enum verdict job_end(struct engine *e, struct engine_job *j, enum job_state state)
-{
-	struct engine_node *n = j->node;
-
-	assert(job_state_is_final(state) && !job_state_is_final(j->job.state));
-	job_set_step(e, j, STEP_NONE);
-	job_set_state(e, j, state);
-	TAILQ_REMOVE(&e->jobs, j, entry);
-	TAILQ_INSERT_TAIL(&e->ended, j, entry);
-	engine_queue(e, &j->tell_ended);
-	if (!n)
-		return VERDICT_CANCELLED;
-
-	n->job = NULL;
-	if (j->job.operation == OPERATION_EJECT && state == JOB_DONE)
-		engine_node_forget_below(e, n);
-	if (engine_job_is_surprise_eject(j)) {
-		/* A card that is there again by now is a new one. */
-		n->card_seen = state == JOB_DONE;
-		if (state == JOB_GONE)
-			n->loss_pending = true;
-	}
-	return VERDICT_CANCELLED;
-}
-
-/* Ends a job whose LEDs shall show how the slot is now. */
-static enum verdict job_end_by_level(struct engine *e, struct engine_job *j, enum job_state state)
-{
-	struct engine_node *n = j->node;
-
-	if (n && j->leds_changed)
-		engine_leds(e, n, engine_node_is_on(n) && !n->s.fault ? INDICATOR_ON : INDICATOR_OFF,
-			    j->job.step == STEP_CARD ? INDICATOR_OFF : INDICATOR_KEEP);
-	return job_end(e, j, state);
-}
-
-static void job_blink(struct engine *e, struct engine_job *j)
-{
-	if (j->leds_changed || j->job.operation == OPERATION_RESCAN)
-		return;
-	j->leds_changed = true;
-	engine_leds(e, j->node, INDICATOR_BLINK, INDICATOR_OFF);
-}
+#define POWER_FAULT "A power fault has cut the slot's power, and the slot was switched off: look at the card and at " \
+		    "its supply, reseat it, then insert it again."
 
 static void job_wait_turn(struct engine *e, struct engine_job *j)
 {
 	j->ready = ++e->last_ready;
-	job_set_step(e, j, STEP_TURN);
+	engine_job_set_step(e, j, STEP_TURN);
 }
 
 static void job_quiesce(struct engine *e, struct engine_job *j)
 {
-	job_set_state(e, j, JOB_QUIESCING);
-	job_blink(e, j);
+	engine_job_set_state(e, j, JOB_QUIESCING);
+	engine_job_blink(e, j);
 	if (engine_job_inserts(j) && !j->node->s.native)
-		job_set_step(e, j, STEP_POWER_ON);
+		engine_job_set_step(e, j, STEP_POWER_ON);
 	else
 		job_wait_turn(e, j);
 }
@@ -153,12 +43,12 @@ static enum verdict job_end_cancelled(struct engine *e, struct engine_job *j)
 
 	engine_leds(e, j->node, INDICATOR_OFF, INDICATOR_OFF);
 	if (j->job.operation != OPERATION_REPLACE)
-		return job_end(e, j, JOB_CANCELLED);
+		return engine_job_end(e, j, JOB_CANCELLED);
 	if (asprintf(&reason, "No new card was brought up, and the slot is off: %s", j->job.reason ?: "cancelled.") < 0)
 		reason = NULL;
 	j->job.error = ECANCELED;
 	engine_job_take_reason(j, reason);
-	return job_end(e, j, JOB_FAILED);
+	return engine_job_end(e, j, JOB_FAILED);
 }
 
 /* The card that a replace has waited for. */
@@ -166,10 +56,10 @@ static enum verdict job_take_card(struct engine *e, struct engine_job *j)
 {
 	struct engine_node *n = j->node;
 
-	n->card_seen = true;
+	n->seen.card = true;
 	if (!n->s.present || n->s.latch_open)
 		return VERDICT_JOINED; /* the latch's closing is awaited, too */
-	n->card_seen = false;
+	n->seen.card = false;
 	j->job.inserting = true;
 	engine_leds(e, n, INDICATOR_BLINK, INDICATOR_OFF);
 	job_quiesce(e, j);
@@ -183,7 +73,7 @@ static enum verdict job_on_ancestor(struct engine *e, struct engine_job *j, uint
 	if (asprintf(&reason, "A slot above is being ejected by job %u, and this slot goes with it.", ancestor) < 0)
 		reason = NULL;
 	engine_job_take_reason(j, reason);
-	return job_end_by_level(e, j, JOB_GONE);
+	return engine_job_end_by_level(e, j, JOB_GONE);
 }
 
 /* The slot is off and its devices are gone: now it is people's turn. */
@@ -191,13 +81,13 @@ static void job_await_card(struct engine *e, struct engine_job *j)
 {
 	struct engine_node *n = j->node;
 	struct engine_job *above = engine_node_ejecting_ancestor(e, n);
-	bool swapped = n->card_seen && n->s.present;
+	bool swapped = n->seen.card && n->s.present;
 
 	engine_node_forget_below(e, n);
-	n->loss_pending = n->link_down_seen = n->card_seen = false;
+	n->seen = (struct engine_memory){ 0 };
 	if (j->job.state != JOB_SETTLING)
-		job_set_state(e, j, JOB_SETTLING);
-	job_set_step(e, j, STEP_CARD);
+		engine_job_set_state(e, j, JOB_SETTLING);
+	engine_job_set_step(e, j, STEP_CARD);
 	if (above) {
 		job_on_ancestor(e, j, above->job.id);
 	} else if (j->job.cancel_requested) {
@@ -218,7 +108,7 @@ static void job_refuse(struct engine *e, struct engine_job *j, int error, const 
 	if (!reason)
 		reason = "The devices in the slot are in use: hpctl check says by whom.";
 	engine_job_take_reason(j, strdup(reason));
-	job_end_by_level(e, j, JOB_REFUSED);
+	engine_job_end_by_level(e, j, JOB_REFUSED);
 	if (j->job.origin == ORIGIN_BUTTON)
 		engine_leds_refuse(e, n);
 }
@@ -236,9 +126,9 @@ static bool job_is_allowed(struct engine *e, struct engine_job *j)
 
 static void job_check(struct engine *e, struct engine_job *j)
 {
-	job_set_state(e, j, JOB_CHECKING);
+	engine_job_set_state(e, j, JOB_CHECKING);
 	if (job_is_allowed(e, j))
-		job_set_step(e, j, STEP_CHECK);
+		engine_job_set_step(e, j, STEP_CHECK);
 }
 
 static enum verdict job_on_start(struct engine *e, struct engine_job *j)
@@ -246,9 +136,9 @@ static enum verdict job_on_start(struct engine *e, struct engine_job *j)
 	if (engine_job_is_surprise_eject(j)) {
 		job_quiesce(e, j);
 	} else if (j->window) {
-		job_set_state(e, j, JOB_GRACE);
-		job_blink(e, j);
-		job_set_step(e, j, STEP_WINDOW);
+		engine_job_set_state(e, j, JOB_GRACE);
+		engine_job_blink(e, j);
+		engine_job_set_step(e, j, STEP_WINDOW);
 	} else {
 		job_check(e, j);
 	}
@@ -267,7 +157,7 @@ static void job_on_turn(struct engine *e, struct engine_job *j)
 	if (!job_is_allowed(e, j))
 		return;
 	e->commit = j;
-	job_set_state(e, j, JOB_COMMITTING);
+	engine_job_set_state(e, j, JOB_COMMITTING);
 	if (engine_job_ejects(j)) {
 		for (k = TAILQ_FIRST(&e->jobs); k; k = next) {
 			next = TAILQ_NEXT(k, entry);
@@ -275,7 +165,7 @@ static void job_on_turn(struct engine *e, struct engine_job *j)
 				engine_job_dispatch(e, k, &subsume);
 		}
 	}
-	job_set_step(e, j, engine_job_ejects(j) ? STEP_REMOVE : STEP_RESCAN);
+	engine_job_set_step(e, j, engine_job_ejects(j) ? STEP_REMOVE : STEP_RESCAN);
 }
 
 /* An insert was cancelled or failed: the end of the way back. */
@@ -286,24 +176,47 @@ static void job_end_undone(struct engine *e, struct engine_job *j)
 		return;
 	}
 	engine_leds(e, j->node, INDICATOR_OFF, INDICATOR_ON);
-	job_end(e, j, JOB_FAILED);
+	engine_job_end(e, j, JOB_FAILED);
+}
+
+/* Devices are there, again or still, and lose their power with the slot. */
+static enum verdict job_end_occupied(struct engine *e, struct engine_job *j)
+{
+	char *reason = NULL;
+
+	if (asprintf(&reason, "%s%sThere are devices in the slot, so it stays powered: do not pull the card. To take it "
+			      "out, eject it once more.", j->job.reason ?: "", j->job.reason ? " " : "") < 0)
+		reason = NULL;
+	if (!j->job.error)
+		j->job.error = EBUSY;
+	engine_job_take_reason(j, reason);
+	engine_leds(e, j->node, INDICATOR_ON, INDICATOR_ON);
+	return engine_job_end(e, j, JOB_FAILED);
+}
+
+static void job_power_off(struct engine *e, struct engine_job *j)
+{
+	if (j->node->s.occupied) {
+		job_end_occupied(e, j);
+		return;
+	}
+	engine_job_set_state(e, j, JOB_SETTLING);
+	engine_job_set_step(e, j, STEP_POWER_OFF);
 }
 
 static void job_undo(struct engine *e, struct engine_job *j)
 {
 	j->job.undo = true;
-	if (j->node->s.native) {
+	if (j->node->s.native)
 		job_end_undone(e, j);
-		return;
-	}
-	job_set_state(e, j, JOB_SETTLING);
-	job_set_step(e, j, STEP_POWER_OFF);
+	else
+		job_power_off(e, j);
 }
 
 static void job_on_check_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
 {
 	if (in->error == 0 && j->job.operation == OPERATION_REPLACE && !engine_node_is_on(j->node)) {
-		job_blink(e, j);
+		engine_job_blink(e, j);
 		job_await_card(e, j);
 	} else if (in->error == 0) {
 		job_quiesce(e, j);
@@ -311,7 +224,7 @@ static void job_on_check_answer(struct engine *e, struct engine_job *j, const st
 		job_refuse(e, j, EACCES, in->reason);
 	} else {
 		engine_job_set_failure(j, in->error, in->reason);
-		job_end_by_level(e, j, JOB_FAILED);
+		engine_job_end_by_level(e, j, JOB_FAILED);
 	}
 }
 
@@ -319,8 +232,8 @@ static void job_on_power_on_answer(struct engine *e, struct engine_job *j, const
 {
 	if (j->job.cancel_requested) {
 		job_undo(e, j);
-	} else if (in->error) {
-		engine_job_set_failure(j, in->error, in->reason);
+	} else if (in->error || j->node->s.fault) {
+		engine_job_set_failure(j, in->error ?: EIO, in->error ? in->reason : POWER_FAULT);
 		job_undo(e, j);
 	} else {
 		j->node->s.power = true;
@@ -333,16 +246,32 @@ static void job_on_remove_answer(struct engine *e, struct engine_job *j, const s
 	if (in->error) {
 		engine_job_set_failure(j, in->error, in->reason);
 		engine_leds(e, j->node, INDICATOR_ON, INDICATOR_ON);
-		job_end(e, j, JOB_FAILED);
+		engine_job_end(e, j, JOB_FAILED);
 		return;
 	}
-	j->node->s.occupied = false;
-	if (j->node->s.native) {
-		job_end(e, j, JOB_DONE);
-		return;
-	}
-	job_set_state(e, j, JOB_SETTLING);
-	job_set_step(e, j, STEP_POWER_OFF);
+	if (j->node->s.native)
+		engine_job_end(e, j, JOB_DONE);
+	else
+		job_power_off(e, j);
+}
+
+/* What went wrong with the card of an insert while devices came up. Returns
+ * whether anything did: then the job has failed, and a surprise eject follows. */
+static bool job_has_lost_card(struct engine *e, struct engine_job *j)
+{
+	struct engine_node *n = j->node;
+
+	if (engine_job_inserts(j) && !n->s.native && !n->s.present)
+		n->seen.loss = true;
+	if (n->seen.fault)
+		engine_job_set_failure(j, EIO, POWER_FAULT);
+	else if (n->seen.loss)
+		engine_job_set_failure(j, ENODEV, "The card was removed while its devices were being added: "
+					   "what was added is removed again.");
+	else
+		return false;
+	engine_job_end_by_level(e, j, JOB_FAILED);
+	return true;
 }
 
 static void job_on_rescan_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
@@ -352,21 +281,17 @@ static void job_on_rescan_answer(struct engine *e, struct engine_job *j, const s
 		if (engine_job_inserts(j))
 			job_undo(e, j);
 		else
-			job_end(e, j, JOB_FAILED);
-	} else if (j->node->loss_pending) {
-		engine_job_set_failure(j, ENODEV, "The card was removed while its devices were being added: "
-					   "what was added is removed again.");
-		job_end_by_level(e, j, JOB_FAILED);
-	} else {
-		job_set_state(e, j, JOB_SETTLING);
-		job_set_step(e, j, STEP_CONFIRM);
+			engine_job_end(e, j, JOB_FAILED);
+	} else if (!job_has_lost_card(e, j)) {
+		engine_job_set_state(e, j, JOB_SETTLING);
+		engine_job_set_step(e, j, STEP_CONFIRM);
 	}
 }
 
 static void job_on_commit_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
 {
 	if (j->slot_gone)
-		job_end_by_level(e, j, JOB_GONE);
+		engine_job_end_by_level(e, j, JOB_GONE);
 	else if (j->job.step == STEP_REMOVE)
 		job_on_remove_answer(e, j, in);
 	else
@@ -375,22 +300,27 @@ static void job_on_commit_answer(struct engine *e, struct engine_job *j, const s
 
 static void job_on_settle_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
 {
+	struct engine_job *above = engine_node_ejecting_ancestor(e, j->node);
 	bool insert = engine_job_inserts(j);
 
 	if (j->job.step == STEP_POWER_OFF && !in->error) {
 		j->node->s.power = false;
-		job_set_step(e, j, STEP_OFF_WAIT);
+		engine_job_set_step(e, j, STEP_OFF_WAIT);
+	} else if (j->job.step == STEP_POWER_OFF && in->error == ENODEV && above) {
+		job_on_ancestor(e, j, above->job.id);
+	} else if (j->job.step == STEP_POWER_OFF && j->node->s.occupied) {
+		job_end_occupied(e, j);
 	} else if (in->error) {
 		/* Power is on, or has to be taken for on. */
 		engine_job_set_failure(j, in->error, in->reason);
 		engine_leds(e, j->node, INDICATOR_ON, INDICATOR_ON);
-		job_end(e, j, JOB_FAILED);
-	} else {
+		engine_job_end(e, j, JOB_FAILED);
+	} else if (!job_has_lost_card(e, j)) {
 		if (in->reason)
 			engine_job_take_reason(j, strdup(in->reason));
 		if (insert)
 			engine_leds(e, j->node, INDICATOR_ON, INDICATOR_OFF);
-		job_end(e, j, JOB_DONE);
+		engine_job_end(e, j, JOB_DONE);
 	}
 }
 
@@ -405,13 +335,19 @@ static void job_on_off_wait_over(struct engine *e, struct engine_job *j)
 		return;
 	}
 	engine_leds(e, j->node, INDICATOR_OFF, INDICATOR_OFF);
-	job_end(e, j, JOB_DONE);
+	if (engine_job_is_surprise_eject(j) && j->node->s.fault) {
+		/* This card is not to come up by itself. */
+		engine_job_set_failure(j, EIO, POWER_FAULT);
+		engine_job_end(e, j, JOB_FAILED);
+		return;
+	}
+	engine_job_end(e, j, JOB_DONE);
 }
 
 static enum verdict job_cancel_untouched(struct engine *e, struct engine_job *j, const char *reason)
 {
 	engine_job_take_reason(j, strdup(reason ? reason : "Cancelled on request."));
-	return job_end_by_level(e, j, JOB_CANCELLED);
+	return engine_job_end_by_level(e, j, JOB_CANCELLED);
 }
 
 /* An insert has to be powered off again; a power-on under way is let finish. */
@@ -427,7 +363,7 @@ static enum verdict job_cancel_quiescing(struct engine *e, struct engine_job *j,
 	if (j->job.step == STEP_TURN)
 		job_undo(e, j);
 	else
-		job_changed(e, j);
+		engine_job_changed(e, j);
 	return VERDICT_JOINED;
 }
 
@@ -442,7 +378,7 @@ static enum verdict job_on_cancel_past_commit(struct engine *e, struct engine_jo
 	if (j->job.step == STEP_CARD)
 		return job_end_cancelled(e, j);
 	j->job.cancel_requested = true;
-	job_changed(e, j);
+	engine_job_changed(e, j);
 	return VERDICT_JOINED;
 }
 
@@ -451,7 +387,7 @@ static enum verdict job_on_card_lost(struct engine *e, struct engine_job *j, con
 	if (engine_job_is_surprise_eject(j) || j->job.state == JOB_COMMITTING) {
 		/* If the commit does not cover it, a surprise eject follows. */
 		if (j->job.state == JOB_COMMITTING && j->node)
-			j->node->loss_pending = true;
+			j->node->seen.loss = true;
 		return VERDICT_JOINED;
 	}
 	if (j->job.state == JOB_QUIESCING)
@@ -459,7 +395,7 @@ static enum verdict job_on_card_lost(struct engine *e, struct engine_job *j, con
 	if (j->job.step != STEP_CONFIRM)
 		return VERDICT_JOINED;
 	engine_job_set_failure(j, ENODEV, reason);
-	return job_end_by_level(e, j, JOB_FAILED);
+	return engine_job_end_by_level(e, j, JOB_FAILED);
 }
 
 static enum verdict job_on_card_found(struct engine *e, struct engine_job *j)
@@ -485,11 +421,40 @@ static enum verdict job_on_press(struct engine *e, struct engine_job *j)
 	return job_take_card(e, j);
 }
 
+/* Before its commit an insert is left, or undone: no card comes up under an open
+ * latch. Past it, its devices are there. */
 static enum verdict job_on_latch_open(struct engine *e, struct engine_job *j)
 {
-	if (j->job.operation != OPERATION_INSERT)
+	static const char *const reason = "The latch was opened: close it, then press the button again.";
+
+	if (!engine_job_inserts(j))
 		return VERDICT_NOTHING;
-	return job_cancel_untouched(e, j, "The latch was opened: close it, then press the button again.");
+	return j->job.state == JOB_QUIESCING ? job_cancel_quiescing(e, j, reason) : job_cancel_untouched(e, j, reason);
+}
+
+/* What plans something with the card gives way to what is to be done now; while
+ * power is switched, the answer to that step tells. */
+static enum verdict job_on_power_fault(struct engine *e, struct engine_job *j, const char *reason)
+{
+	if (engine_job_is_surprise_eject(j))
+		return VERDICT_JOINED;
+	if (j->job.state == JOB_COMMITTING && j->node) {
+		j->node->seen.fault = true;
+		return VERDICT_JOINED;
+	}
+	if (j->job.step == STEP_POWER_ON || j->job.step == STEP_POWER_OFF || j->job.step == STEP_OFF_WAIT)
+		return VERDICT_NOTHING;
+	if (j->job.step == STEP_CONFIRM) {
+		engine_job_set_failure(j, EIO, POWER_FAULT);
+		return engine_job_end_by_level(e, j, JOB_FAILED);
+	}
+	if (!engine_job_inserts(j))
+		return j->job.step == STEP_CARD ? VERDICT_NOTHING : job_cancel_untouched(e, j, reason);
+	if (j->job.step != STEP_TURN)
+		return VERDICT_NOTHING; /* it has not switched on yet */
+	engine_job_set_failure(j, EIO, POWER_FAULT);
+	job_undo(e, j);
+	return VERDICT_JOINED;
 }
 
 static enum verdict job_on_slot_gone(struct engine *e, struct engine_job *j)
@@ -503,10 +468,10 @@ static enum verdict job_on_slot_gone(struct engine *e, struct engine_job *j)
 	engine_job_take_reason(j, strdup("The slot went away: its port, or a bridge above it, was removed."));
 	if (j->job.state == JOB_COMMITTING) {
 		j->slot_gone = true;
-		job_changed(e, j);
+		engine_job_changed(e, j);
 		return VERDICT_NOTHING;
 	}
-	return job_end_by_level(e, j, JOB_GONE);
+	return engine_job_end_by_level(e, j, JOB_GONE);
 }
 
 /* clang-format off */
@@ -521,7 +486,9 @@ enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const s
 	AT(JOB_GRACE, JOB_EVENT_JOIN): job_check(e, j); return VERDICT_JOINED;
 	AT(JOB_GRACE, JOB_EVENT_PRESS):
 		return job_cancel_untouched(e, j, "The attention button was pressed a second time: nothing was done.");
-	AT(JOB_GRACE, JOB_EVENT_LATCH_OPEN): return job_on_latch_open(e, j);
+	AT(JOB_GRACE, JOB_EVENT_LATCH_OPEN):
+	AT(JOB_CHECKING, JOB_EVENT_LATCH_OPEN):
+	AT(JOB_QUIESCING, JOB_EVENT_LATCH_OPEN): return job_on_latch_open(e, j);
 	AT(JOB_GRACE, JOB_EVENT_CANCEL):
 	AT(JOB_GRACE, JOB_EVENT_CARD_LOST):
 	AT(JOB_CHECKING, JOB_EVENT_CANCEL):
@@ -561,6 +528,15 @@ enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const s
 	AT(JOB_COMMITTING, JOB_EVENT_CARD_FOUND):
 	AT(JOB_SETTLING, JOB_EVENT_CARD_FOUND): return job_on_card_found(e, j);
 
+	AT(JOB_GRACE, JOB_EVENT_POWER_FAULT):
+	AT(JOB_CHECKING, JOB_EVENT_POWER_FAULT):
+	AT(JOB_QUIESCING, JOB_EVENT_POWER_FAULT):
+	AT(JOB_COMMITTING, JOB_EVENT_POWER_FAULT):
+	AT(JOB_SETTLING, JOB_EVENT_POWER_FAULT): return job_on_power_fault(e, j, in->reason);
+
+	AT(JOB_SETTLING, JOB_EVENT_OCCUPIED):
+		return j->job.step == STEP_POWER_OFF ? job_end_occupied(e, j) : VERDICT_NOTHING;
+
 	AT(JOB_GRACE, JOB_EVENT_ANCESTOR):
 	AT(JOB_CHECKING, JOB_EVENT_ANCESTOR):
 	AT(JOB_QUIESCING, JOB_EVENT_ANCESTOR): return job_on_ancestor(e, j, in->ancestor);
@@ -579,15 +555,3 @@ enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const s
 
 #undef AT
 /* clang-format on */
-
-void engine_job_set_stalled(struct engine *e, struct engine_job *j)
-{
-	j->job.stalled = true;
-	job_changed(e, j);
-}
-
-void engine_job_set_force(struct engine *e, struct engine_job *j)
-{
-	j->job.force = true;
-	job_changed(e, j);
-}

@@ -75,14 +75,31 @@ int engine_restore_job(struct engine *e, const struct job *as, usec_t now)
 		j->ready = ++e->last_ready;
 	if (as->state == JOB_COMMITTING)
 		e->commit = j;
-	/* They blink from the window or the check's end on; CHECKING has either. */
+	/* They blink from the window or the check's end on: during the check, either. */
 	j->leds_changed = as->operation != OPERATION_RESCAN;
 	if (as->step == STEP_CARD)
 		engine_leds(e, n, INDICATOR_OFF, INDICATOR_BLINK);
-	else if (j->leds_changed && as->state != JOB_CHECKING)
+	else if (j->leds_changed)
 		engine_leds(e, n, INDICATOR_BLINK, INDICATOR_OFF);
 	engine_job_ask(e, j);
+	if (as->step == STEP_POWER_OFF && n->s.occupied)
+		engine_job_dispatch(e, j, &(struct job_input){ .event = JOB_EVENT_OCCUPIED });
 	return 0;
+}
+
+void engine_slot_memory(const struct engine *e, slot_handle_t slot, struct engine_memory *ret)
+{
+	const struct engine_node *n = engine_node_find(e, slot);
+
+	*ret = n ? n->seen : (struct engine_memory){ 0 };
+}
+
+void engine_slot_remember(struct engine *e, slot_handle_t slot, const struct engine_memory *memory)
+{
+	struct engine_node *n = engine_node_find(e, slot);
+
+	if (n)
+		n->seen = *memory;
 }
 
 void engine_restore_last_id(struct engine *e, uint32_t id)

@@ -112,6 +112,10 @@ void engine_leds(struct engine *e, struct engine_node *n, enum indicator power, 
 		n->leds.action = (struct action){ .type = ACTION_INDICATORS, .slot = n->handle };
 		engine_queue(e, &n->leds);
 	}
+	if (n->s.fault && power == INDICATOR_ON)
+		power = INDICATOR_OFF;
+	if (n->s.fault && attention == INDICATOR_OFF)
+		attention = INDICATOR_ON;
 	if (power != INDICATOR_KEEP)
 		n->leds.action.power_led = power;
 	if (attention != INDICATOR_KEEP) {
@@ -160,7 +164,7 @@ void engine_node_forget_below(struct engine *e, const struct engine_node *above)
 	TAILQ_FOREACH(n, &e->nodes, entry) {
 		if (!engine_node_is_below(e, n, above))
 			continue;
-		n->loss_pending = n->link_down_seen = n->card_seen = false;
+		n->seen = (struct engine_memory){ 0 };
 		n->debounce = USEC_INFINITY;
 	}
 }
@@ -190,6 +194,9 @@ static bool goes_before(const struct engine_job *a, const struct engine_job *b)
 
 	if (a_surprise != b_surprise)
 		return a_surprise;
+	/* By time first: it is kept over a restart. */
+	if (a->job.step_since != b->job.step_since)
+		return a->job.step_since < b->job.step_since;
 	return a->ready < b->ready;
 }
 
@@ -236,6 +243,7 @@ static void set_now(struct engine *e, usec_t now)
 int engine_slot_set(struct engine *e, slot_handle_t slot, const struct engine_slot *state, usec_t now)
 {
 	struct engine_node *n = engine_node_find(e, slot);
+	bool held = n && n->s.hold;
 
 	set_now(e, now);
 	if (!n) {
@@ -247,10 +255,14 @@ int engine_slot_set(struct engine *e, slot_handle_t slot, const struct engine_sl
 		TAILQ_INSERT_TAIL(&e->nodes, n, entry);
 	}
 	n->s = *state;
+	if (held && !n->s.hold)
+		engine_node_let_go(e, n);
 	if (n->s.hold && n->debounce != USEC_INFINITY)
-		n->link_down_seen = true; /* not judged yet: when it is let go */
+		n->seen.link_down = true; /* not judged yet: when it is let go */
 	if (n->s.native || n->s.hold)
 		n->debounce = USEC_INFINITY;
+	if (n->s.occupied && n->job && n->job->job.step == STEP_POWER_OFF && n->job->ask.queued)
+		engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_OCCUPIED });
 	settle(e);
 	return 0;
 }
@@ -337,6 +349,7 @@ int engine_request(struct engine *e, slot_handle_t slot, const struct request *r
 	*ret = NULL;
 	if (!n)
 		return -ENOENT;
+	engine_node_rest(n);
 	j = engine_node_ejecting_ancestor(e, n);
 	if (j) {
 		*ret = &j->job;
@@ -433,7 +446,7 @@ static void advance_nodes(struct engine *e)
 
 	TAILQ_FOREACH(n, &e->nodes, entry) {
 		if (n->blink_until <= e->now)
-			engine_leds(e, n, INDICATOR_KEEP, n->s.fault ? INDICATOR_ON : INDICATOR_OFF);
+			engine_leds(e, n, INDICATOR_KEEP, INDICATOR_OFF);
 		if (n->debounce <= e->now)
 			engine_node_debounce_over(e, n);
 	}

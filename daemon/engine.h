@@ -115,14 +115,17 @@ enum insert_policy insert_policy_from_string(const char *s);
 
 static inline bool job_state_is_final(enum job_state s) { return s >= JOB_DONE; }
 
-/* Level state and policy of a slot, as the caller knows them now. Between two
- * engine_slot_set() the engine takes in what a good answer implies: REMOVE
- * clears occupied, POWER_ON and POWER_OFF set and clear power. */
+/* Level state and policy of a slot, as the caller knows them now. It is to be
+ * true before a step is answered: a slot that is still occupied after REMOVE is
+ * not powered off, one with a fault after POWER_ON is not on. The engine itself
+ * takes in only that a good POWER_ON or POWER_OFF sets or clears power. */
 struct engine_slot {
 	slot_handle_t parent;   /* nearest slot above, 0 at the root */
 	bool native;            /* the kernel's driver powers it: no power steps */
 	bool present;           /* card in the slot */
 	bool power;             /* slot powered */
+	bool power_control;     /* it can be switched; else "powered" says nothing, and
+				 * the slot is on when it is occupied */
 	bool link_known;        /* the port reports its link */
 	bool link;              /* link active */
 	bool latch_open;
@@ -134,6 +137,17 @@ struct engine_slot {
 	bool hold;              /* presence and link changes start nothing until it is cleared:
 				 * then the slot is judged by how it is */
 	usec_t grace;           /* button window, 0: none */
+};
+
+/* What the engine has seen at a slot while a job of it or of one above was under
+ * way, or it was held, and will look at when that ends; and what it remembers
+ * for people. The caller need not understand it, but keep it over a restart. */
+struct engine_memory {
+	bool loss;      /* card lost: remove what it left behind */
+	bool link_down; /* link lost: look whether it came back */
+	bool card;      /* card came or went: insert what is there then */
+	bool fault;     /* power fault: remove what has lost its power */
+	bool given_up;  /* the card's link is lost again and again: people have to ask for it */
 };
 
 /* What happened at a slot. The level state is updated first. */
@@ -267,6 +281,10 @@ int engine_request(struct engine *e, slot_handle_t slot, const struct request *r
  * -ENOMEM.
  */
 int engine_restore_job(struct engine *e, const struct job *as, usec_t now);
+/* What is remembered of a slot, and the way to remember it again: after the jobs
+ * are put back; it counts from the next call on. Unknown slots have no memory. */
+void engine_slot_memory(const struct engine *e, slot_handle_t slot, struct engine_memory *ret);
+void engine_slot_remember(struct engine *e, slot_handle_t slot, const struct engine_memory *memory);
 /* Numbers of new jobs begin above @id. */
 void engine_restore_last_id(struct engine *e, uint32_t id);
 

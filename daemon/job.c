@@ -123,6 +123,7 @@ static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
 
 	if (!functions)
 		return -ENOMEM;
+	manager_slot_changed(m, s);
 	if (s->n_functions == 0 && (s->backend == BACKEND_SHIM || (run->again && !s->power))) {
 		run_done(run, 0, NULL);
 		return 0;
@@ -280,8 +281,15 @@ static void start_step(struct manager *m, const struct action *a)
 	case ACTION_CHECK:
 		run_done(run, 0, NULL);
 		return;
-	case ACTION_POWER_ON:
 	case ACTION_POWER_OFF:
+		/* Somebody may have had the bus scanned meanwhile. */
+		if (slot_refresh_devices(s) >= 0 && s->n_functions > 0) {
+			manager_slot_changed(m, s);
+			run_done(run, EBUSY, NULL);
+			return;
+		}
+		/* fall through */
+	case ACTION_POWER_ON:
 		recover_save(m);
 		r = shim_link_set_power(m->shim, s->shim_id, s->generation, a->type == ACTION_POWER_ON,
 					cookie_of(id, step));

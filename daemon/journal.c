@@ -112,6 +112,17 @@ static const char *name_of(const struct slot *s)
 	return s ? s->name : "slot";
 }
 
+static const char *why_surprise(const struct slot *s)
+{
+	if (!s || !s->present)
+		return "the card was pulled without being ejected first";
+	if (s->fault)
+		return "a power fault has cut the power of the card";
+	if (s->power_control && !s->power)
+		return "the latch was opened, and that has cut the power of the card";
+	return "the link to the card was lost and did not come back";
+}
+
 void journal_job_begun(const struct job *job, const struct slot *s)
 {
 	_cleanup_(fields_clear) struct fields f = { 0 };
@@ -120,8 +131,7 @@ void journal_job_begun(const struct job *job, const struct slot *s)
 	add_job(&f, job);
 	if (job->operation == OPERATION_EJECT && job->origin == ORIGIN_SURPRISE)
 		log_fields(LOG_WARNING, MESSAGE_SURPRISE, f.list, f.n, "%s: surprise removal: %s", name_of(s),
-			   s && s->present ? "the link to the card was lost and did not come back" :
-					     "the card was pulled without being ejected first");
+			   why_surprise(s));
 	log_fields(LOG_NOTICE, MESSAGE_JOB_BEGUN, f.list, f.n, "%s: %s begins (job %" PRIu32 ", by %s)", name_of(s),
 		   operation_to_string(job->operation), job->id, job->requested_by ?: "?");
 }

@@ -368,6 +368,7 @@ void manager_slot_changed(struct manager *m, struct slot *s)
 		.native = s->backend == BACKEND_NATIVE,
 		.present = s->present,
 		.power = s->power,
+		.power_control = s->power_control,
 		.link_known = s->link_known,
 		.link = s->link,
 		.latch_open = s->latch_open,

@@ -45,6 +45,7 @@ static void collect_slots(struct manager *m, struct state *st)
 			.hold = s->hold,
 			.released = registry_is_released(m, s->port),
 		};
+		engine_slot_memory(m->engine, s->handle, &to->seen);
 	}
 }
 
@@ -294,6 +295,20 @@ static void put_back_holds(struct manager *m)
 	}
 }
 
+/* Events that were dealt with are not replayed: what they left to be looked at. */
+static void put_back_memory(struct manager *m)
+{
+	for (size_t i = 0; i < m->before.n_slots; i++) {
+		const struct state_slot *from = &m->before.slots[i];
+		struct slot *s = from->shim ? registry_by_shim(m, from->shim_id, from->generation) : NULL;
+
+		if (!s)
+			continue; /* another life of the slot */
+		engine_slot_remember(m->engine, s->handle, &from->seen);
+		manager_slot_changed(m, s);
+	}
+}
+
 /* A replace waits for a card, which may have come unseen. */
 static void settle_replace(struct manager *m, struct slot *s, bool was_present)
 {
@@ -315,6 +330,7 @@ void recover_jobs(struct manager *m)
 		put_back(m, &m->before.jobs[i], stopped);
 	for (size_t i = 0; i < m->before.n_legacy; i++)
 		put_back_legacy(m, &m->before.legacy[i]);
+	put_back_memory(m);
 	m->recovered = m->unsaved = true;
 	manager_later(m);
 	m->restoring = true;
@@ -327,7 +343,7 @@ void recover_jobs(struct manager *m)
 /* A job that ended unseen, or a refused press, may have left them blinking. */
 static void settle_indicators(struct manager *m, struct slot *s)
 {
-	bool on = s->power && (s->occupied || s->present) && !s->fault;
+	bool on = slot_is_on(s) && !s->fault;
 
 	if (s->has_power_indicator && s->power_indicator == INDICATOR_BLINK)
 		shim_link_set_power_indicator(m->shim, s->shim_id, s->generation,
@@ -360,16 +376,18 @@ static void settle(struct manager *m, struct slot *s)
 {
 	const struct state_slot *before = s->was_known ? NULL : state_slot_by_name(&m->before, s->name);
 	bool known = s->was_known || before, was_present = before ? before->present : s->was_present;
+	const struct job *job = engine_slot_job(m->engine, s->handle);
 
 	if (before)
 		s->locate = before->locate;
 	s->unsettled = false;
 	s->was_known = true;
-	if (engine_slot_job(m->engine, s->handle)) { /* which finds out by itself, but for one step */
+	if (!job || job->operation == OPERATION_RESCAN) /* other jobs set them */
+		settle_indicators(m, s);
+	if (job) { /* which finds out by itself, but for one step */
 		settle_replace(m, s, was_present);
 		return;
 	}
-	settle_indicators(m, s);
 	if (s->occupied && !s->present)
 		manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence", "card is not there any more");
 	else if (s->occupied && s->link_known && !s->link)

@@ -134,6 +134,7 @@ int slot_update_from_shim(struct slot *s, const struct shim_slot *from)
 	s->generation = from->generation;
 	s->link_known = from->caps & HPSHIM_CAP_LINK;
 	s->latch_known = from->caps & HPSHIM_CAP_LATCH;
+	s->power_control = from->caps & HPSHIM_CAP_POWER;
 	s->present = from->status & HPSHIM_STATUS_PRESENT;
 	s->power = from->status & HPSHIM_STATUS_POWER;
 	s->link = from->status & HPSHIM_STATUS_LINK;
@@ -157,6 +158,7 @@ int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from)
 	s->generation = 0;
 	s->link_known = false;
 	s->latch_known = from->latch_known;
+	s->power_control = false; /* the driver's file says 1 also where nothing can be switched */
 	s->present = from->present;
 	s->power = from->power;
 	s->link = false;
@@ -185,13 +187,18 @@ int slot_refresh_devices(struct slot *s)
 	return policy_read(s->port, functions, n, &s->policy);
 }
 
+bool slot_is_on(const struct slot *s)
+{
+	return s->occupied || (s->power && s->power_control && s->present);
+}
+
 enum slot_state slot_state(const struct slot *s, const struct job *job)
 {
 	if (job)
 		return SLOT_BUSY;
 	if (s->fault)
 		return SLOT_FAULT;
-	if (s->power && (s->present || s->occupied))
+	if (slot_is_on(s))
 		return SLOT_ON;
 	return s->present ? SLOT_OFF : SLOT_EMPTY;
 }

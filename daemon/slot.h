@@ -53,6 +53,7 @@ struct slot {
 
 	bool present, power, link, latch_open, fault, occupied;
 	bool link_known, latch_known;
+	bool power_control; /* @power can be switched, and so says something */
 	bool has_power_indicator, has_attention_indicator;
 	bool locate; /* somebody looks for the slot: attention LED blinks */
 	bool hold;   /* cards and links that come and go start nothing */
@@ -94,6 +95,9 @@ int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from);
 /* Reads functions, device nodes and udev's policy anew. A slot that empties
  * while it is read is an empty slot, not an error. Returns 0 or -ENOMEM. */
 int slot_refresh_devices(struct slot *s);
+
+/* With devices, or with power that somebody has switched on for a card. */
+bool slot_is_on(const struct slot *s);
 
 /* What people are told; @job is the job under way, or NULL. */
 enum slot_state slot_state(const struct slot *s, const struct job *job);

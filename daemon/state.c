@@ -93,6 +93,11 @@ static void put_slot(json_object *o, const struct state_slot *s, bool *ok)
 	put_flag(o, "locate", s->locate, ok);
 	put_flag(o, "hold", s->hold, ok);
 	put_flag(o, "released", s->released, ok);
+	put_flag(o, "loss-seen", s->seen.loss, ok);
+	put_flag(o, "link-down-seen", s->seen.link_down, ok);
+	put_flag(o, "card-seen", s->seen.card, ok);
+	put_flag(o, "fault-seen", s->seen.fault, ok);
+	put_flag(o, "given-up", s->seen.given_up, ok);
 }
 
 static void put_job(json_object *o, const struct state_job *s, bool *ok)
@@ -231,6 +236,11 @@ static void get_slot(json_object *o, struct state_slot *s, bool *ok)
 	s->locate = get_flag(o, "locate", ok);
 	s->hold = get_flag(o, "hold", ok);
 	s->released = get_flag(o, "released", ok);
+	s->seen.loss = get_flag(o, "loss-seen", ok);
+	s->seen.link_down = get_flag(o, "link-down-seen", ok);
+	s->seen.card = get_flag(o, "card-seen", ok);
+	s->seen.fault = get_flag(o, "fault-seen", ok);
+	s->seen.given_up = get_flag(o, "given-up", ok);
 }
 
 static void get_job(json_object *o, struct state_job *s, bool *ok)

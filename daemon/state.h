@@ -15,7 +15,7 @@
 #include "engine.h"
 
 /* A file of another version is not read: what it says may mean something else. */
-#define STATE_VERSION 2
+#define STATE_VERSION 3
 
 /* A slot as it was known. */
 struct state_slot {
@@ -27,6 +27,7 @@ struct state_slot {
 	bool locate;
 	bool hold;
 	bool released;                /* given back to its own driver, by hand */
+	struct engine_memory seen;    /* what the engine has yet to look at */
 };
 
 /* A job under way, or one that has ended and nobody was told yet; job.slot is not used, @slot is its name. */

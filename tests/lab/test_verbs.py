@@ -38,8 +38,13 @@ def test_all_cards_are_ejected_in_one_command_and_brought_back(guest):
     assert {slot: result["result"] for slot, result in results(done).items()} == \
         {"slot2": "done", "slot3": "done", "slot5": "done"}
     assert not any(slot["devices"] for slot in slots(g).values())
+    assert [slots(g)[f"slot{slot}"]["state"] for slot in (2, 3, 5)] == ["off"] * 3
     g.run("hpctl insert --all", timeout=DONE)
-    assert [name for name, slot in slots(g).items() if slot["state"] == "on"] == ["slot2", "slot3", "slot5"]
+    for slot in (2, 3, 5):
+        g.wait_bound(slot, "nvme", DONE)
+    found = slots(g)
+    assert [name for name, slot in found.items() if slot["state"] == "on"] == ["slot2", "slot3", "slot5"]
+    assert [len(found[f"slot{slot}"]["devices"]) for slot in (2, 3, 5)] == [1, 1, 1]
     assert "nothing to do" in g.out("hpctl insert --all")
 
 
@@ -93,7 +98,8 @@ def test_a_replace_that_waits_for_its_card_can_be_left_and_says_that_the_slot_is
     plug(flat, "nvme", 3)
 
 
-def test_a_card_that_came_to_a_held_slot_is_brought_up_when_it_is_let_go(guest):
+@pytest.mark.parametrize("restart", [False, True], ids=["", "after-a-restart"])
+def test_a_card_that_came_to_a_held_slot_is_brought_up_when_it_is_let_go(guest, restart):
     """The VMM presses the button when it puts a card in, which a hold does not concern:
     that insert is cancelled, in a window that is long enough. A port with power control
     would unplug the card then, as QEMU plays it."""
@@ -110,6 +116,8 @@ def test_a_card_that_came_to_a_held_slot_is_brought_up_when_it_is_let_go(guest):
     flat.run(f"hpctl cancel {job_step(flat, 'window')}")
     assert slots(flat)["slot4"]["devices"] == []
     assert "hpctl unhold slot4" in flat.out("hpctl status slot4")
+    if restart:
+        flat.run("systemctl restart hotplugd", timeout=60)
     assert slots(flat)["slot4"]["devices"] == []
     flat.run("hpctl unhold slot4")
     flat.wait_bound(4, "nvme", DONE)

@@ -4,6 +4,7 @@
  *
  * Responsible for: believing nothing; a failure prints the seed of its sequence.
  */
+#include <errno.h>
 #include <string.h>
 
 #include "engine-model.h"
@@ -38,7 +39,14 @@ const struct job *model_ejecting_ancestor(const struct model *m, slot_handle_t s
 	return NULL;
 }
 
-static bool is_below(const struct model *m, slot_handle_t slot, slot_handle_t above)
+bool model_is_on(const struct model *m, slot_handle_t slot)
+{
+	const struct engine_slot *s = engine_slot(m->e, slot);
+
+	return s->occupied || (s->power && s->power_control);
+}
+
+bool model_is_below(const struct model *m, slot_handle_t slot, slot_handle_t above)
 {
 	const struct engine_slot *s = engine_slot(m->e, slot);
 
@@ -53,13 +61,15 @@ static void check_commit(struct model *m, const struct job *j)
 	struct seen *s = model_seen(m, j->id);
 
 	check(m, m->commit == 0);
+	if (m->restarting)
+		goto commits; /* what was right when it began */
 	check(m, !j->cancel_requested && !j->undo);
 	check(m, j->operation == OPERATION_REPLACE && j->inserting ? !s->rescanned : !s->committed);
 	check(m, !model_ejecting_ancestor(m, j->slot));
 	for (const struct job *k = NULL; (k = engine_job_next(m->e, k));) {
 		if (k == j)
 			continue;
-		if (ejects(j) && is_below(m, k->slot, j->slot)) /* and commits nothing more */
+		if (ejects(j) && model_is_below(m, k->slot, j->slot)) /* and commits nothing more */
 			check(m, k->state == JOB_SETTLING && k->step != STEP_CARD);
 		if (k->step != STEP_TURN || model_ejecting_ancestor(m, k->slot))
 			continue;
@@ -67,6 +77,7 @@ static void check_commit(struct model *m, const struct job *j)
 		if (model_is_surprise(j) == model_is_surprise(k) && model_seen(m, k->id)->turn_step) /* first come, first served */
 			check(m, s->turn_step && s->turn_step <= model_seen(m, k->id)->turn_step);
 	}
+commits:
 	s->committed = true;
 	s->rescanned |= j->inserting;
 	s->turn_step = 0;
@@ -83,6 +94,7 @@ static void take_ended(struct model *m, const struct job *j)
 	check(m, m->commit != j->id);
 	if (j->state == JOB_CANCELLED || j->state == JOB_REFUSED)
 		check(m, !s->committed);
+	check(m, j->state != JOB_DONE || !s->cancelled);
 	if (j->state == JOB_DONE)
 		check(m, s->committed && j->error == 0 && (j->operation != OPERATION_REPLACE || s->rescanned));
 	if (j->state == JOB_FAILED || j->state == JOB_REFUSED)
@@ -110,7 +122,24 @@ static void take_question(struct model *m, const struct job *j, enum action_type
 	if (type == ACTION_REMOVE || type == ACTION_RESCAN)
 		check_commit(m, j);
 	if (type == ACTION_POWER_OFF)
-		check(m, j->undo || (s->removed && !j->inserting)); /* never under a driver that has not let go */
+		/* Never under a driver that has not let go, whose devices they be. */
+		check(m, (j->undo || (s->removed && !j->inserting)) && !engine_slot(m->e, j->slot)->occupied);
+}
+
+/* What starts by itself, or by a press, goes the right way. */
+static void take_new(struct model *m, const struct job *j)
+{
+	const struct engine_slot *s = engine_slot(m->e, j->slot);
+
+	check(m, j->id == ++m->last_id);
+	if (!m->first_new.id)
+		m->first_new = (struct job){ .id = j->id, .slot = j->slot, .operation = j->operation, .origin = j->origin };
+	model_seen(m, j->id)->told = true;
+	m->started++;
+	if (s && j->origin == ORIGIN_SURPRISE)
+		check(m, !s->hold && !s->native);
+	if (s && (j->origin == ORIGIN_SURPRISE || j->origin == ORIGIN_BUTTON))
+		check(m, j->operation == OPERATION_EJECT ? model_is_on(m, j->slot) : s->present && !s->occupied);
 }
 
 static void take_leds(struct model *m, const struct action *a)
@@ -142,9 +171,7 @@ void model_take_actions(struct model *m)
 		check(m, !s->ended && a.job->slot == a.slot);
 		check(m, s->told == (a.type != ACTION_JOB_NEW));
 		if (a.type == ACTION_JOB_NEW) {
-			check(m, a.job->id == ++m->last_id);
-			s->told = true;
-			m->started++;
+			take_new(m, a.job);
 		} else if (a.type == ACTION_JOB_ENDED) {
 			take_ended(m, a.job);
 		} else if (a.type != ACTION_JOB_CHANGED) {
@@ -215,4 +242,101 @@ void model_check(struct model *m)
 	}
 	check(m, m->started == m->ended + listed);
 	check(m, !m->commit || engine_job(m->e, m->commit));
+}
+
+enum verdict model_press(const struct model *m, slot_handle_t slot, enum operation *ret_starts)
+{
+	static const enum verdict by_button[] = {
+		[BUTTON_EJECT] = VERDICT_STARTED, [BUTTON_NOTIFY] = VERDICT_NOTIFY, [BUTTON_IGNORE] = VERDICT_IGNORED,
+	};
+	static const enum verdict by_insert[] = {
+		[INSERT_AUTO] = VERDICT_STARTED, [INSERT_NOTIFY] = VERDICT_NOTIFY, [INSERT_IGNORE] = VERDICT_IGNORED,
+	};
+	const struct engine_slot *s = engine_slot(m->e, slot);
+	const struct job *j = engine_slot_job(m->e, slot);
+	enum verdict v;
+
+	if (s->native)
+		return VERDICT_IGNORED;
+	if (model_ejecting_ancestor(m, slot))
+		return VERDICT_ANCESTOR;
+	if (j && j->state == JOB_GRACE)
+		return VERDICT_CANCELLED;
+	if (j)
+		return j->step == STEP_CARD && s->present && !s->latch_open ? VERDICT_JOINED : VERDICT_LATE;
+	if (model_is_on(m, slot)) {
+		*ret_starts = OPERATION_EJECT;
+		return by_button[s->button];
+	}
+	if (!s->present)
+		return VERDICT_NOTHING; /* the only case: there is nothing to eject and nothing to insert */
+	*ret_starts = OPERATION_INSERT;
+	v = by_insert[s->insert];
+	return v == VERDICT_STARTED && s->latch_open ? VERDICT_REFUSED : v;
+}
+
+static void restart_job(struct model *m, const struct job *j)
+{
+	struct seen *s = model_seen(m, j->id);
+	int result = engine_restore_job(m->e, j, m->now);
+
+	if (result == -ENOENT) { /* its slot went during the commit: told by who restores it */
+		check(m, j->state == JOB_COMMITTING);
+		s->ended = true;
+		m->ended++;
+		return;
+	}
+	check(m, result == 0);
+	s->asked = STEP_NONE;
+	s->turn_step = 0;
+	if (j->state == JOB_COMMITTING && j->inserting)
+		s->rescanned = false;
+	else if (j->state == JOB_COMMITTING)
+		s->committed = false;
+}
+
+/* What recover.c does with slots that nobody has told of. */
+static void settle_slots(struct model *m)
+{
+	for (unsigned int i = 0; i < m->n_slots; i++) {
+		const struct engine_slot *s = engine_slot(m->e, m->slots[i]);
+		const struct job *j = engine_slot_job(m->e, m->slots[i]);
+
+		if (s->native || (j && j->operation != OPERATION_RESCAN))
+			continue;
+		if (m->power_led[i] == INDICATOR_BLINK)
+			m->power_led[i] = INDICATOR_OFF;
+		if (m->attention_led[i] == INDICATOR_BLINK)
+			m->attention_led[i] = INDICATOR_OFF;
+		if (!j && s->occupied && s->link_known && !s->link)
+			engine_event(m->e, m->slots[i], SLOT_EVENT_LINK, m->now);
+	}
+}
+
+void model_restart(struct model *m)
+{
+	struct engine *before = m->e;
+	struct engine_memory memory;
+	struct engine_config config;
+
+	engine_config_default(&config);
+	assert_int_equal(engine_new(&m->e, &config), 0);
+	engine_restore_last_id(m->e, engine_last_id(before));
+	for (unsigned int i = 0; i < m->n_slots; i++)
+		check(m, engine_slot_set(m->e, m->slots[i], engine_slot(before, m->slots[i]), m->now) == 0);
+	m->commit = 0;
+	for (const struct job *j = NULL; (j = engine_job_next(before, j));)
+		restart_job(m, j);
+	for (unsigned int i = 0; i < m->n_slots; i++) {
+		engine_slot_memory(before, m->slots[i], &memory);
+		engine_slot_remember(m->e, m->slots[i], &memory);
+	}
+	engine_free(before);
+	m->restarting = true;
+	model_take_actions(m);
+	m->restarting = false;
+	for (unsigned int i = 0; i < m->n_slots; i++)
+		check(m, engine_slot_set(m->e, m->slots[i], engine_slot(m->e, m->slots[i]), m->now) == 0);
+	settle_slots(m);
+	m->restarts++;
 }

@@ -18,7 +18,7 @@
 
 /* What is known of a job from the actions and answers alone. */
 struct seen {
-	bool told, ended, removed;
+	bool told, ended, removed, cancelled;
 	bool committed, rescanned; /* a replace has two commits: remove, then rescan */
 	enum job_state state;
 	bool inserting;
@@ -40,6 +40,9 @@ struct model {
 	uint32_t last_id;
 	uint32_t commit;         /* the job whose commit is not answered yet */
 	unsigned int started, ended;
+	struct job first_new;    /* the first new job since this was zeroed; no pointers in it */
+	bool restarting;         /* a commit under way is asked for again */
+	unsigned long restarts;
 	unsigned long ends[_JOB_STATE_MAX], verdicts[_VERDICT_MAX], stalls, commits;
 };
 
@@ -60,6 +63,18 @@ bool model_is_surprise(const struct job *j);
 
 /* The eject above @slot that commits or settles, by the engine's own public view. */
 const struct job *model_ejecting_ancestor(const struct model *m, slot_handle_t slot);
+
+/* Has the slot devices, or power that was switched on? */
+bool model_is_on(const struct model *m, slot_handle_t slot);
+
+/* Is @slot somewhere below @above? */
+bool model_is_below(const struct model *m, slot_handle_t slot, slot_handle_t above);
+
+/* What must become of a press now; *ret_starts is what it starts, if it does. */
+enum verdict model_press(const struct model *m, slot_handle_t slot, enum operation *ret_starts);
+
+/* Another engine takes over, as after a restart of the daemon. */
+void model_restart(struct model *m);
 
 /* Takes the actions that the engine asks for, and checks each. */
 void model_take_actions(struct model *m);

@@ -35,6 +35,7 @@ static void add(struct world *w, slot_handle_t slot, slot_handle_t parent, bool 
 		.parent = parent,
 		.present = true,
 		.power = on,
+		.power_control = true,
 		.occupied = on,
 		.link_known = true,
 		.link = on,
@@ -149,9 +150,21 @@ uint32_t world_start(struct world *w, slot_handle_t slot, enum operation operati
 void world_answer_why(struct world *w, slot_handle_t slot, enum job_step step, int error, const char *why)
 {
 	const struct job *j = world_job(w, slot);
+	bool known = engine_slot(w->e, slot);
 
 	assert_step(j->step, step);
-	assert_int_equal(engine_step_done(w->e, j->id, step, error, why, w->now), 0);
+	if (error == 0 && known && step == STEP_REMOVE)
+		world_set(w, slot, occupied = false);
+	if (error == 0 && known && step == STEP_RESCAN)
+		world_set(w, slot, occupied = true);
+	if (error == 0 && known && step == STEP_POWER_ON)
+		world_set(w, slot, fault = false);
+	world_answer_only(w, j, error, why);
+}
+
+void world_answer_only(struct world *w, const struct job *j, int error, const char *why)
+{
+	assert_int_equal(engine_step_done(w->e, j->id, j->step, error, why, w->now), 0);
 	world_take_actions(w);
 }
 
@@ -177,6 +190,11 @@ static void go_on(struct world *w, const struct job *j)
 		world_change_card(w, j->slot);
 	else
 		world_answer(w, j->slot, j->step, 0);
+}
+
+void world_go_on(struct world *w, slot_handle_t slot)
+{
+	go_on(w, world_job(w, slot));
 }
 
 void world_go_on_to(struct world *w, slot_handle_t slot, enum job_step step)

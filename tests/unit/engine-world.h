@@ -56,11 +56,16 @@ int world_cancel(struct world *w, uint32_t job_id);
 
 /* Asks for a job by D-Bus that must be started, returns its id. */
 uint32_t world_start(struct world *w, slot_handle_t slot, enum operation operation);
-/* Answers the slot's job, which must be in that step. */
+/* Answers the slot's job, which must be in that step; what a good answer means for
+ * devices and fault is so before. */
 void world_answer(struct world *w, slot_handle_t slot, enum job_step step, int error);
 void world_answer_why(struct world *w, slot_handle_t slot, enum job_step step, int error, const char *why);
+/* Answers, and leaves the slot as it is. */
+void world_answer_only(struct world *w, const struct job *j, int error, const char *why);
 /* Somebody pulls the card and plugs another one. */
 void world_change_card(struct world *w, slot_handle_t slot);
+/* One step further, all being well. */
+void world_go_on(struct world *w, slot_handle_t slot);
 /* Answers and lets time pass until the slot's job is in that step. */
 void world_go_on_to(struct world *w, slot_handle_t slot, enum job_step step);
 /* Likewise until it ended. */

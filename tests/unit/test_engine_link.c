@@ -262,55 +262,6 @@ CASE(card_that_was_off_before_the_hold_stays_off_after_it)
 	assert_true(engine_idle(w->e));
 }
 
-/* --- latch and power fault --------------------------------------------------------- */
-
-CASE(open_latch_ends_the_window_of_an_insert)
-{
-	WORLD;
-
-	world_add_off(w, 1, 0);
-	world_press(w, 1);
-	world_set(w, 1, latch_open = true);
-	assert_verdict(world_event(w, 1, SLOT_EVENT_LATCH), VERDICT_CANCELLED);
-	assert_state(world_ended(w, 1), JOB_CANCELLED);
-	assert_reason(w, 1, "latch");
-	assert_leds(w, 1, INDICATOR_OFF, INDICATOR_OFF);
-}
-
-CASE(latch_means_nothing_to_an_eject)
-{
-	WORLD;
-
-	world_add_on(w, 1, 0);
-	world_press(w, 1);
-	world_set(w, 1, latch_open = true);
-	assert_verdict(world_event(w, 1, SLOT_EVENT_LATCH), VERDICT_NOTHING);
-	assert_state(world_job(w, 1)->state, JOB_GRACE);
-}
-
-CASE(power_fault_is_shown_and_removes_nothing)
-{
-	WORLD;
-
-	world_add_on(w, 1, 0);
-	world_set(w, 1, fault = true);
-	assert_verdict(world_event(w, 1, SLOT_EVENT_POWER_FAULT), VERDICT_NOTHING);
-	assert_leds(w, 1, INDICATOR_OFF, INDICATOR_ON);
-	assert_true(engine_idle(w->e));
-}
-
-CASE(power_fault_during_power_on_is_the_step_s_to_tell)
-{
-	WORLD;
-
-	world_add_off(w, 1, 0);
-	world_start(w, 1, OPERATION_INSERT);
-	world_go_on_to(w, 1, STEP_POWER_ON);
-	world_set(w, 1, power = true);
-	assert_verdict(world_event(w, 1, SLOT_EVENT_POWER_FAULT), VERDICT_NOTHING);
-	assert_leds(w, 1, INDICATOR_BLINK, INDICATOR_OFF);
-}
-
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
 
 int main(void)
@@ -333,10 +284,6 @@ int main(void)
 		TEST(what_healed_while_held_starts_nothing),
 		TEST(card_that_came_while_held_is_inserted_when_it_is_let_go),
 		TEST(card_that_was_off_before_the_hold_stays_off_after_it),
-		TEST(open_latch_ends_the_window_of_an_insert),
-		TEST(latch_means_nothing_to_an_eject),
-		TEST(power_fault_is_shown_and_removes_nothing),
-		TEST(power_fault_during_power_on_is_the_step_s_to_tell),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * Property test of the engine: random topologies, random events, requests,
- * answers and times; after each call the invariants.
+ * Property test of the engine: random topologies that change, random events,
+ * requests, answers, times and restarts; after each call the invariants.
  *
  * ENGINE_STEPS (default 1000000) says how many steps, ENGINE_SEED where to
  * start. A failure prints the seed of its sequence: with ENGINE_SEED set to it
@@ -26,6 +26,7 @@ static void add_slot(struct model *m)
 	struct engine_slot s = {
 		.native = chance(&m->random, 10),
 		.present = chance(&m->random, 70),
+		.power_control = chance(&m->random, 70),
 		.link_known = chance(&m->random, 80),
 		.grace = chance(&m->random, 80) ? 5 * USEC_PER_SEC : 0,
 		.protect = chance(&m->random, 5),
@@ -37,6 +38,7 @@ static void add_slot(struct model *m)
 	if (m->n_slots && chance(&m->random, 60))
 		s.parent = m->slots[below(&m->random, m->n_slots)];
 	s.power = s.occupied = s.link = s.present && chance(&m->random, 70);
+	s.power |= !s.power_control;
 	m->slots[i] = ++m->last_handle;
 	m->power_led[i] = m->attention_led[i] = INDICATOR_OFF;
 	m->n_slots++;
@@ -83,13 +85,45 @@ static void change_slot(struct model *m, slot_handle_t slot)
 		s.insert = INSERT_AUTO;
 		break;
 	case 7:
-		s.power = chance(&m->random, 50);
+		s.power = !s.power_control || chance(&m->random, 50);
 		break;
 	default:
 		s.fault = false;
 		break;
 	}
 	check(m, engine_slot_set(m->e, slot, &s, m->now) == 0);
+}
+
+/* Its port is found elsewhere in the tree, or a bridge between is. */
+static void move_slot(struct model *m, slot_handle_t slot)
+{
+	struct engine_slot s = *engine_slot(m->e, slot);
+	slot_handle_t parent = m->slots[below(&m->random, m->n_slots)];
+
+	s.parent = parent == slot || model_is_below(m, parent, slot) ? 0 : parent;
+	check(m, engine_slot_set(m->e, slot, &s, m->now) == 0);
+}
+
+/* It goes, and comes back elsewhere, with what is below it. */
+static void replug_slot(struct model *m)
+{
+	unsigned int i = below(&m->random, m->n_slots);
+	slot_handle_t old = m->slots[i];
+	struct engine_slot s = *engine_slot(m->e, old), child;
+
+	s.hold = s.fault = false; /* another life */
+	engine_slot_remove(m->e, old, m->now);
+	m->slots[i] = ++m->last_handle;
+	m->power_led[i] = m->attention_led[i] = INDICATOR_OFF;
+	check(m, engine_slot_set(m->e, m->slots[i], &s, m->now) == 0);
+	for (unsigned int k = 0; k < m->n_slots; k++) {
+		child = *engine_slot(m->e, m->slots[k]);
+		if (child.parent != old)
+			continue;
+		child.parent = m->slots[i];
+		check(m, engine_slot_set(m->e, m->slots[k], &child, m->now) == 0);
+	}
+	move_slot(m, m->slots[i]);
 }
 
 /* The verdict must say what became of the event. */
@@ -116,6 +150,8 @@ static void feed_event(struct model *m, slot_handle_t slot)
 {
 	struct engine_slot s = *engine_slot(m->e, slot);
 	enum slot_event event = below(&m->random, _SLOT_EVENT_MAX);
+	enum operation starts = _OPERATION_INVALID;
+	enum verdict v, expected;
 	unsigned int started, ended;
 	bool had_job, had_ancestor;
 
@@ -128,6 +164,8 @@ static void feed_event(struct model *m, slot_handle_t slot)
 		break;
 	case SLOT_EVENT_LATCH:
 		s.latch_open = chance(&m->random, 30);
+		if (s.latch_open && s.power_control && chance(&m->random, 20))
+			s.power = false; /* as SHPC hardware does */
 		break;
 	case SLOT_EVENT_POWER_FAULT:
 		s.fault = true;
@@ -141,7 +179,16 @@ static void feed_event(struct model *m, slot_handle_t slot)
 	ended = m->ended;
 	had_job = engine_slot_job(m->e, slot);
 	had_ancestor = model_ejecting_ancestor(m, slot);
-	check_verdict(m, slot, engine_event(m->e, slot, event, m->now), had_job, had_ancestor, started, ended);
+	m->first_new.id = 0;
+	expected = model_press(m, slot, &starts);
+	v = engine_event(m->e, slot, event, m->now);
+	check_verdict(m, slot, v, had_job, had_ancestor, started, ended);
+	if (event != SLOT_EVENT_BUTTON)
+		return;
+	check(m, v == expected);
+	if (v == VERDICT_STARTED)
+		check(m, m->first_new.slot == slot && m->first_new.operation == starts &&
+				 m->first_new.origin == ORIGIN_BUTTON);
 }
 
 static void request(struct model *m, slot_handle_t slot)
@@ -165,15 +212,46 @@ static void request(struct model *m, slot_handle_t slot)
 	check(m, result != -ENOMEM && result != -ENOENT);
 }
 
+/* What the hardware and the kernel have done by the time of the answer. */
+static void do_step(struct model *m, slot_handle_t slot, enum job_step step, bool well, int error)
+{
+	struct engine_slot s;
+
+	if (!engine_slot(m->e, slot))
+		return;
+	s = *engine_slot(m->e, slot);
+	if (step == STEP_REMOVE && error == 0)
+		s.occupied = !well && chance(&m->random, 10); /* somebody scanned the bus */
+	else if (step == STEP_RESCAN)
+		s.occupied |= error == 0 || chance(&m->random, 50);
+	else if (step == STEP_POWER_ON && error == 0)
+		s.fault = s.fault && chance(&m->random, 20);
+	check(m, engine_slot_set(m->e, slot, &s, m->now) == 0);
+}
+
+/* A slot without a power controller says nothing else. */
+static void keep_powered(struct model *m, slot_handle_t slot)
+{
+	struct engine_slot s;
+
+	if (!engine_slot(m->e, slot) || engine_slot(m->e, slot)->power_control)
+		return;
+	s = *engine_slot(m->e, slot);
+	s.power = true;
+	check(m, engine_slot_set(m->e, slot, &s, m->now) == 0);
+}
+
 static void answer(struct model *m, const struct job *j, bool well)
 {
 	static const int errors[] = { EIO, EACCES, ENODEV, EBUSY, ETIMEDOUT };
 	struct seen *s = model_seen(m, j->id);
 	enum job_step step = s->asked;
+	slot_handle_t slot = j->slot;
 	int error = well || chance(&m->random, 80) ? 0 : errors[below(&m->random, 5)];
 
 	if (step == STEP_NONE)
 		return;
+	do_step(m, slot, step, well, error);
 	s->asked = STEP_NONE;
 	if (m->commit == j->id)
 		m->commit = 0;
@@ -181,6 +259,7 @@ static void answer(struct model *m, const struct job *j, bool well)
 		s->removed = true;
 	check(m, engine_step_done(m->e, j->id, step, error, chance(&m->random, 50) ? "The test said so." : NULL,
 				  m->now) == 0);
+	keep_powered(m, slot);
 }
 
 static const struct job *any_job(struct model *m)
@@ -197,6 +276,7 @@ static const struct job *any_job(struct model *m)
 static void cancel(struct model *m, const struct job *j)
 {
 	bool between = j->operation == OPERATION_REPLACE && !j->inserting && j->state == JOB_SETTLING;
+	struct seen *s = model_seen(m, j->id);
 	bool late = (j->state >= JOB_COMMITTING && !between) || model_is_surprise(j);
 	int result = engine_cancel(m->e, j->id, NULL, m->now);
 
@@ -204,6 +284,7 @@ static void cancel(struct model *m, const struct job *j)
 		check(m, result == -EALREADY);
 	else
 		check(m, result == 0);
+	s->cancelled |= result == 0;
 }
 
 static void wrong_answer(struct model *m)
@@ -231,7 +312,7 @@ static void bring_card(struct model *m, const struct job *j)
 	s.present = true;
 	s.latch_open = s.hold = false;
 	check(m, engine_slot_set(m->e, j->slot, &s, m->now) == 0);
-	if (chance(&m->random, 50))
+	if (chance(&m->random, 50) && !model_ejecting_ancestor(m, j->slot))
 		check(m, engine_event(m->e, j->slot, SLOT_EVENT_PRESENCE, m->now) == VERDICT_JOINED);
 	else
 		check(m, engine_cancel(m->e, j->id, NULL, m->now) == 0);
@@ -255,8 +336,14 @@ static void random_step(struct model *m)
 		advance(m, chance(&m->random, 80) ? below(&m->random, 1500) * USEC_PER_MSEC : below(&m->random, 40) * USEC_PER_SEC);
 	else if (dice < 96)
 		change_slot(m, slot);
-	else if (dice < 98)
+	else if (dice < 97)
 		wrong_answer(m);
+	else if (dice < 98)
+		model_restart(m);
+	else if (chance(&m->random, 30))
+		move_slot(m, slot);
+	else if (chance(&m->random, 30))
+		replug_slot(m);
 	else if (chance(&m->random, 50) || m->n_slots == 1)
 		add_slot(m);
 	else
@@ -326,7 +413,7 @@ static void invariants_hold_for_random_sequences(void **state)
 	for (done = 0; done < steps; done += SEQUENCE_STEPS)
 		run_sequence(&m, seed++);
 
-	print_message("%lu steps, %lu commits, %lu stalls\n", done, m.commits, m.stalls);
+	print_message("%lu steps, %lu commits, %lu stalls, %lu restarts\n", done, m.commits, m.stalls, m.restarts);
 	for (int i = JOB_DONE; i < _JOB_STATE_MAX; i++)
 		print_message("%10lu jobs %s\n", m.ends[i], job_state_to_string(i));
 	for (int i = 0; i < _VERDICT_MAX; i++)
@@ -334,7 +421,7 @@ static void invariants_hold_for_random_sequences(void **state)
 	if (done < 100000)
 		return;
 	/* A test that never gets somewhere proves nothing about it. */
-	assert_true(m.stalls > 0 && m.commits > 0);
+	assert_true(m.stalls > 0 && m.commits > 0 && m.restarts > 0);
 	for (int i = JOB_DONE; i < _JOB_STATE_MAX; i++)
 		assert_true(m.ends[i] > 0);
 	for (int i = 0; i < _VERDICT_MAX; i++)

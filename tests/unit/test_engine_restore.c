@@ -94,6 +94,8 @@ CASE(every_step_asks_its_question_again)
 			world_add_off(w, 1, 0);
 		else
 			world_add_on(w, 1, 0);
+		if (steps[i].step == STEP_POWER_OFF)
+			world_set(w, 1, occupied = false);
 		restore(w, &j);
 		assert_int_equal(w->count[steps[i].question], 1);
 		assert_step(world_job(w, 1)->step, steps[i].step);
@@ -143,6 +145,90 @@ CASE(a_failed_insert_goes_on_being_undone)
 	world_finish(w, 1);
 	assert_state(w->jobs[7].state, JOB_FAILED);
 	assert_reason(w, 7, "power fault");
+}
+
+CASE(power_is_not_switched_off_under_devices_that_are_there_by_now)
+{
+	struct job j = eject_in(JOB_SETTLING, STEP_POWER_OFF);
+	WORLD;
+
+	world_add_on(w, 1, 0);
+	restore(w, &j);
+	assert_int_equal(w->count[ACTION_POWER_OFF], 0);
+	assert_state(world_ended(w, 7), JOB_FAILED);
+	assert_leds(w, 1, INDICATOR_ON, INDICATOR_ON);
+}
+
+/* What the engine before this one had seen of slot 1. */
+static void remember(struct world *w, struct engine_memory seen)
+{
+	struct engine_memory again;
+
+	engine_slot_remember(w->e, 1, &seen);
+	engine_slot_memory(w->e, 1, &again);
+	assert_memory_equal(&again, &seen, sizeof(seen));
+	engine_slot_remember(w->e, 99, &seen);
+	engine_slot_memory(w->e, 99, &again);
+	assert_false(again.loss || again.link_down || again.card || again.fault || again.given_up);
+}
+
+CASE(a_card_that_was_pulled_during_the_rescan_is_still_gone)
+{
+	struct job j = insert_in(JOB_COMMITTING, STEP_RESCAN);
+	WORLD;
+
+	world_add_on(w, 1, 0);
+	restore(w, &j);
+	remember(w, (struct engine_memory){ .loss = true });
+	world_answer(w, 1, STEP_RESCAN, 0);
+	assert_state(world_ended(w, 7), JOB_FAILED);
+	assert_int_equal(world_job(w, 1)->operation, OPERATION_EJECT);
+	assert_int_equal(world_job(w, 1)->origin, ORIGIN_SURPRISE);
+}
+
+CASE(a_card_that_was_swapped_in_the_last_second_is_inserted)
+{
+	struct job j = eject_in(JOB_SETTLING, STEP_OFF_WAIT);
+	WORLD;
+
+	world_add_off(w, 1, 0);
+	j.origin = ORIGIN_DBUS;
+	j.step_deadline = w->now + USEC_PER_SEC;
+	restore(w, &j);
+	remember(w, (struct engine_memory){ .card = true });
+	world_pass(w, USEC_PER_SEC);
+	assert_state(world_ended(w, 7), JOB_DONE);
+	assert_int_equal(world_job(w, 1)->operation, OPERATION_INSERT);
+}
+
+CASE(a_card_that_came_while_held_is_brought_up_when_it_is_let_go)
+{
+	WORLD;
+
+	world_add_off(w, 1, 0);
+	world_set(w, 1, hold = true);
+	remember(w, (struct engine_memory){ .card = true });
+	world_pass(w, USEC_PER_SEC);
+	assert_idle_slot(w, 1);
+	world_set(w, 1, hold = false);
+	assert_int_equal(world_job(w, 1)->operation, OPERATION_INSERT);
+}
+
+CASE(who_waited_longer_goes_first)
+{
+	struct job j = eject_in(JOB_QUIESCING, STEP_TURN);
+	WORLD;
+
+	world_add_on(w, 1, 0);
+	world_add_on(w, 2, 0);
+	j.step_since = 200;
+	restore(w, &j);
+	j.id = 8;
+	j.slot = 2;
+	j.step_since = 100;
+	restore(w, &j);
+	world_pass(w, 1);
+	assert_step(world_job(w, 2)->step, STEP_REMOVE);
 }
 
 CASE(numbers_go_on)
@@ -208,6 +294,11 @@ int main(void)
 		claim(the_commit_under_way_keeps_others_waiting),
 		claim(a_job_that_waits_gets_its_turn),
 		claim(a_failed_insert_goes_on_being_undone),
+		claim(power_is_not_switched_off_under_devices_that_are_there_by_now),
+		claim(a_card_that_was_pulled_during_the_rescan_is_still_gone),
+		claim(a_card_that_was_swapped_in_the_last_second_is_inserted),
+		claim(a_card_that_came_while_held_is_brought_up_when_it_is_let_go),
+		claim(who_waited_longer_goes_first),
 		claim(numbers_go_on),
 		claim(what_cannot_be_is_refused),
 		claim(an_end_that_nobody_was_told_of_is_found),

@@ -19,8 +19,10 @@
 #include "state.h"
 
 static struct state_slot slots[] = {
-	{ .name = (char *)"slot3", .shim = true, .shim_id = 7, .generation = 2, .presses = 5, .present = true, .locate = true },
-	{ .name = (char *)"slotPHB 1", .hold = true, .released = true },
+	{ .name = (char *)"slot3", .shim = true, .shim_id = 7, .generation = 2, .presses = 5, .present = true, .locate = true,
+	  .seen = { .card = true, .given_up = true } },
+	{ .name = (char *)"slotPHB 1", .hold = true, .released = true,
+	  .seen = { .loss = true, .link_down = true, .fault = true } },
 };
 
 static struct state_job jobs[] = {
@@ -71,6 +73,8 @@ static void what_was_written_is_read_back(void **state)
 	assert_true(state_slot_by_name(&st, "slotPHB 1")->released);
 	assert_int_equal(st.jobs[2].job.step, STEP_CARD);
 	assert_true(st.jobs[2].job.inserting);
+	for (size_t i = 0; i < 2; i++)
+		assert_memory_equal(&st.slots[i].seen, &slots[i].seen, sizeof(slots[i].seen));
 	assert_null(state_slot_by_name(&st, "slot4"));
 	again = state_format(&st);
 	assert_string_equal(again, text);
@@ -139,10 +143,10 @@ static void replace_and_expect(const char *what, const char *with, int expected)
 
 static void another_version_is_told_from_damage(void **state)
 {
-	replace_and_expect("\"version\":2", "\"version\":1", -EPROTO);
-	replace_and_expect("\"version\":2", "\"version\":0", -EPROTO);
-	replace_and_expect("\"version\":2", "\"version\":\"2\"", -EBADMSG);
-	replace_and_expect("\"version\":2,", "", -EBADMSG);
+	replace_and_expect("\"version\":3", "\"version\":2", -EPROTO);
+	replace_and_expect("\"version\":3", "\"version\":0", -EPROTO);
+	replace_and_expect("\"version\":3", "\"version\":\"3\"", -EBADMSG);
+	replace_and_expect("\"version\":3,", "", -EBADMSG);
 }
 
 static void what_cannot_be_makes_the_whole_file_wrong(void **state)
@@ -211,7 +215,7 @@ static void a_write_that_was_cut_off_leaves_the_old_file(void **state)
 	struct state st;
 
 	assert_int_equal(state_write(path, text), 0);
-	put(new, "{\"version\":2,\"fam"); /* killed here */
+	put(new, "{\"version\":3,\"fam"); /* killed here */
 	assert_int_equal(state_read(&st, path), 0);
 	assert_int_equal(st.n_jobs, 3);
 	state_clear(&st);
