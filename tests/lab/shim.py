@@ -356,9 +356,10 @@ def bare(request, pool):
 
     yield give
 
+    expected = request.node.get_closest_marker("expect_hang")
     trouble = []
     for guest, start in used:
-        trouble += guest.serial.trouble(start)
+        trouble += [] if expected else guest.serial.trouble(start)
         if trouble or getattr(request.node, "failed", False):
             name = re.sub(r"[^\w.-]+", "_", request.node.name)
             guest.collect(paths.ARTIFACTS / name / guest.directory.name)
