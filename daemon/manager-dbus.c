@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "callers.h"
 #include "control-dbus.h"
 #include "job-dbus.h"
 #include "manager-dbus.h"
@@ -331,11 +332,54 @@ static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_VTABLE_END,
 };
 
+/* Property values and their names, in bytes, about. */
+#define SLOT_SIZE     900
+#define FUNCTION_SIZE 160
+#define JOB_SIZE      700
+#define NODE_SIZE     60
+#define XML_SIZE      8192
+#define ANSWER_SIZE   512
+
+static size_t objects_size(struct manager *m)
+{
+	size_t size = 2 * ANSWER_SIZE;
+	const struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		size += SLOT_SIZE + s->n_functions * FUNCTION_SIZE;
+	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j))
+		size += JOB_SIZE;
+	return size;
+}
+
+static size_t nodes_size(struct manager *m)
+{
+	size_t size = XML_SIZE;
+	const struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		size += NODE_SIZE;
+	return size;
+}
+
+static size_t answer_size(sd_bus_message *call, void *userdata)
+{
+	const char *member = sd_bus_message_get_member(call);
+
+	if (strcmp(member, "GetManagedObjects") == 0)
+		return objects_size(userdata);
+	if (strcmp(member, "Introspect") == 0)
+		return nodes_size(userdata);
+	return strcmp(member, "GetAll") == 0 ? ANSWER_SIZE + SLOT_SIZE + FUNCTION_SIZE : ANSWER_SIZE;
+}
+
 int manager_dbus_register(struct manager *m)
 {
 	int r;
 
-	r = sd_bus_add_object_vtable(m->bus, NULL, PATH_MANAGER, INTERFACE_MANAGER, manager_vtable, m);
+	r = callers_init(m->bus, answer_size, m);
+	if (r >= 0)
+		r = sd_bus_add_object_vtable(m->bus, NULL, PATH_MANAGER, INTERFACE_MANAGER, manager_vtable, m);
 	if (r >= 0)
 		r = sd_bus_add_object_manager(m->bus, NULL, PATH_MANAGER);
 	if (r >= 0)

@@ -51,6 +51,7 @@ typedef void (*manager_ready_t)(void);
 struct manager {
 	sd_event *event;
 	sd_bus *bus;
+	struct bus_name *bus_name;            /* asked for when ready */
 	struct settings settings;
 	struct engine *engine;
 	struct shim_link *shim;
