@@ -117,6 +117,7 @@ static void on_later(void *userdata)
 	struct manager *m = userdata;
 
 	slot_dbus_tell_changes(m);
+	manager_settings_settle(m);
 	recover_save(m);
 }
 

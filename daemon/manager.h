@@ -76,6 +76,7 @@ struct manager {
 	struct port_call_list port_calls;
 	uint64_t last_call_cookie;
 	struct adoption_failure_list adoption_failures;
+	bool unwanted;                        /* a port with a job is to be given back after it */
 	char **released;                      /* ports given back by hand: not to be adopted */
 	sd_event_source *engine_timer;
 	usec_t engine_deadline;               /* when it fires: engine_next_deadline() or before */

@@ -304,7 +304,7 @@ bool registry_is_released(struct manager *m, const char *port)
 	return false;
 }
 
-static int set_released(struct manager *m, const char *port, bool released)
+int registry_set_released(struct manager *m, const char *port, bool released)
 {
 	char **ports, *copy;
 	size_t n = 0;
@@ -338,14 +338,14 @@ static int set_released(struct manager *m, const char *port, bool released)
 
 int registry_adopt(struct manager *m, const char *port, uint64_t cookie)
 {
-	set_released(m, port, false);
+	registry_set_released(m, port, false);
 	adoption_forget(m, port);
 	return shim_link_adopt(m->shim, port, cookie);
 }
 
 int registry_release(struct manager *m, const char *port, uint64_t cookie)
 {
-	int r = set_released(m, port, true);
+	int r = registry_set_released(m, port, true);
 
 	return r < 0 ? r : shim_link_release(m->shim, port, cookie);
 }
@@ -355,7 +355,7 @@ static void keep_released(struct manager *m, const struct slot *s)
 {
 	const struct state_slot *before = state_slot_by_name(&m->before, s->name);
 
-	if (before && before->released && set_released(m, s->port, true) < 0)
+	if (before && before->released && registry_set_released(m, s->port, true) < 0)
 		log_error("%s: out of memory; the slot may be adopted again", s->name);
 }
 
