@@ -58,17 +58,23 @@ static int read_options(sd_bus_message *call, bool *ret_force, sd_bus_error *err
 	return 0;
 }
 
+/* A sentence can hold so many. */
+#define NAMES_MAX 10
+
 static char *slot_names(struct manager *m)
 {
 	char *text = NULL;
-	size_t size;
+	size_t size, n = 0;
 	FILE *f = open_memstream(&text, &size);
 	struct slot *s;
 
 	if (!f)
 		return NULL;
 	TAILQ_FOREACH(s, &m->slots, entry)
-		fprintf(f, "%s%s", s == TAILQ_FIRST(&m->slots) ? "" : ", ", s->name);
+		if (n++ < NAMES_MAX)
+			fprintf(f, "%s%s", n == 1 ? "" : ", ", s->name);
+	if (n > NAMES_MAX)
+		fprintf(f, " and %zu more", n - NAMES_MAX);
 	if (TAILQ_EMPTY(&m->slots))
 		fputs("none", f);
 	return fclose(f) == 0 ? text : (free(text), NULL);
@@ -125,6 +131,22 @@ static int request_error(struct manager *m, struct slot *s, enum operation opera
 	}
 }
 
+/* A press is refused by the engine and blinks; who asks on the bus is told at once. What
+ * would start nothing anyhow is the engine's to answer. */
+static int refuse_protected(struct manager *m, struct slot *s, const struct request *request, sd_bus_error *error)
+{
+	const char *what = operation_to_string(request->operation);
+
+	if (!s->policy.protect || request->force || !s->occupied || engine_slot_job(m->engine, s->handle) ||
+	    (request->operation != OPERATION_EJECT && request->operation != OPERATION_REPLACE))
+		return 0;
+	log_notice("%s: %s asked for by %s is refused: the slot is protected (HOTPLUGD_PROTECT)", s->name, what,
+		   request->requested_by);
+	return sd_bus_error_setf(error, ERROR_PROTECTED,
+				 "cannot %s %s: the slot is protected by policy (HOTPLUGD_PROTECT); "
+				 "take that away, or use --force", what, s->name);
+}
+
 static int do_request(struct manager *m, sd_bus_message *call, enum operation operation, sd_bus_error *error)
 {
 	_cleanup_free_ char *requester = NULL, *path = NULL;
@@ -152,6 +174,9 @@ static int do_request(struct manager *m, sd_bus_message *call, enum operation op
 	if (r < 0)
 		return r;
 	manager_slot_changed(m, s);
+	r = refuse_protected(m, s, &request, error);
+	if (r < 0)
+		return r;
 	r = engine_request(m->engine, s->handle, &request, manager_now(m), &job);
 	if (r < 0)
 		return request_error(m, s, operation, r, job, error);
