@@ -217,6 +217,22 @@ static bool differs(const struct slot *s, const struct shim_slot *from)
 	       s->fault != (bool)(from->status & HPSHIM_STATUS_POWER_FAULT);
 }
 
+/* A job that is in its commit goes on without the slot, but not without its name. */
+static void keep_for_job(struct manager *m, const struct slot *s)
+{
+	struct slot *old;
+
+	if (!has_job(m, s->handle))
+		return;
+	if (slot_new(&old, m, slot_kernel_name(s), s->handle) < 0) {
+		log_error("%s: out of memory; its job is told of without it", s->name);
+		return;
+	}
+	old->backend = s->backend;
+	old->gone = true;
+	TAILQ_INSERT_TAIL(&m->departed, old, entry);
+}
+
 /* Makes the slot, or takes it over; the engine is still to be told. */
 static void put_shim(struct manager *m, const struct shim_slot *from)
 {
@@ -235,6 +251,7 @@ static void put_shim(struct manager *m, const struct shim_slot *from)
 		/* Another owner, another life: jobs of the old one end. */
 		engine_slot_remove(m->engine, s->handle, manager_now(m));
 		manager_run_engine(m);
+		keep_for_job(m, s);
 		s->handle = ++m->last_handle;
 		s->power_wanted = INDICATOR_KEEP;
 		s->attention_told = s->indicators_refused = false;
