@@ -356,35 +356,15 @@ static void settle_found_card(struct manager *m, struct slot *s)
 	manager_run_engine(m);
 }
 
-/* What changed while events were lost is told as the event would have been, to a job
- * as well. Returns whether there is no more to find out. */
-static bool settle_lost(struct manager *m, struct slot *s)
-{
-	slot_handle_t handle = s->handle;
-	bool fault = s->fault && !s->was_fault, job = engine_slot_job(m->engine, handle);
-
-	s->was_fault = s->fault;
-	if (job && s->present != s->was_present)
-		manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence", s->present ? "card came unseen" : "card went unseen");
-	else if (job && s->link_known && s->link != s->was_link)
-		manager_feed(m, s, SLOT_EVENT_LINK, "link", s->link ? "link came up unseen" : "link went down unseen");
-	if (fault)
-		manager_feed(m, s, SLOT_EVENT_POWER_FAULT, "power-fault", "power fault, unseen");
-	return job;
-}
-
 static void settle(struct manager *m, struct slot *s)
 {
 	const struct state_slot *before = s->was_known ? NULL : state_slot_by_name(&m->before, s->name);
 	bool known = s->was_known || before, was_present = before ? before->present : s->was_present;
-	bool seen_by_us = s->was_known && !before;
 
 	if (before)
 		s->locate = before->locate;
 	s->unsettled = false;
 	s->was_known = true;
-	if (seen_by_us && settle_lost(m, s))
-		return;
 	if (engine_slot_job(m->engine, s->handle)) { /* which finds out by itself, but for one step */
 		settle_replace(m, s, was_present);
 		return;
@@ -400,6 +380,27 @@ static void settle(struct manager *m, struct slot *s)
 		settle_found_card(m, s);
 }
 
+/* What changed while events were lost is told as the event would have been, to a job
+ * as well; without a job settle() finds out the rest. */
+static void settle_lost(struct manager *m, struct slot *s)
+{
+	bool present = s->present != s->was_present, link = s->link_known && s->link != s->was_link;
+	bool fault = s->fault && !s->was_fault;
+
+	if (engine_slot_job(m->engine, s->handle)) {
+		s->was_present = s->present; /* told here */
+		if (present)
+			manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence",
+				     s->present ? "card came unseen" : "card went unseen");
+		else if (link)
+			manager_feed(m, s, SLOT_EVENT_LINK, "link",
+				     s->link ? "link came up unseen" : "link went down unseen");
+	}
+	s->was_fault = s->fault;
+	if (fault)
+		manager_feed(m, s, SLOT_EVENT_POWER_FAULT, "power-fault", "power fault, unseen");
+}
+
 void recover_settle(struct manager *m)
 {
 	struct slot *s, *next;
@@ -408,8 +409,11 @@ void recover_settle(struct manager *m)
 		return;
 	for (s = TAILQ_FIRST(&m->slots); s; s = next) {
 		next = TAILQ_NEXT(s, entry);
-		if (s->unsettled && s->backend == BACKEND_SHIM && manager_drives(m, s))
-			settle(m, s);
+		if (!s->unsettled || s->backend != BACKEND_SHIM || !manager_drives(m, s))
+			continue;
+		if (s->was_known) /* by this daemon */
+			settle_lost(m, s);
+		settle(m, s);
 	}
 	if (m->shim_state != SHIM_BUSY)
 		state_clear(&m->before); /* what is seen from now on is newer */

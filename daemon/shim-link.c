@@ -430,7 +430,9 @@ static int on_control_readable(sd_event_source *source, int fd, uint32_t events,
 	do
 		r = shim_link_errno(nl_recvmsgs_default(l->control));
 	while (r == 0);
-	if (r != -EAGAIN)
+	if (r == -ENOBUFS && !l->socket)
+		r = connect_shim(l, NULL); /* its coming may be what was lost */
+	if (r < 0 && r != -EAGAIN && r != -ENOENT)
 		log_warning("Cannot read which netlink families come and go: %s", strerror(-r));
 	return 0;
 }

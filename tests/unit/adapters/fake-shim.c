@@ -265,6 +265,11 @@ void fake_lose(void)
 	queue(&shim, NULL, -NLE_NOMEM);
 }
 
+void fake_lose_notice(void)
+{
+	queue(&control, NULL, -NLE_NOMEM);
+}
+
 /* The slot's number is too short to be one. */
 void fake_garbage(void)
 {

@@ -42,6 +42,8 @@ void fake_ack(uint32_t nl_seq, int error, const char *text);
 /* A live event; ENOBUFS; a message that makes no sense. */
 void fake_event(uint32_t type, uint32_t slot, uint64_t seq, uint64_t presses);
 void fake_lose(void);
+/* ENOBUFS of the socket on which modules come and go. */
+void fake_lose_notice(void);
 void fake_garbage(void);
 
 #endif

@@ -150,6 +150,18 @@ static void without_the_module_it_waits(void **state)
 	assert_told("appeared ");
 }
 
+static void a_module_whose_coming_was_lost_is_found(void **state)
+{
+	assert_int_equal(start(false), 0);
+	fake_lose_notice();
+	assert_told("");
+	fake_load(true);
+	fake_lose_notice();
+	assert_told("appeared ");
+	fake_lose_notice();
+	assert_told("");
+}
+
 static void it_starts_with_all_slots_and_what_happened_since(void **state)
 {
 	uint32_t n;
@@ -485,6 +497,7 @@ int main(void)
 #define claim(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		claim(without_the_module_it_waits),
+		claim(a_module_whose_coming_was_lost_is_found),
 		claim(it_starts_with_all_slots_and_what_happened_since),
 		claim(after_a_restart_it_goes_on_where_the_last_one_was),
 		claim(what_the_replay_has_no_more_is_found_by_the_count_of_presses),
