@@ -27,8 +27,8 @@
 /* Bytes not read that somebody may have at the bus before the next answer. All of
  * them together stay well below the 127 MiB of the bus. */
 #define UNKNOWN_MAX (64 * KIB)  /* a connection, while its user is not known */
-#define SENDER_MAX  (2 * MIB)   /* a connection */
-#define USER_MAX    (8 * MIB)   /* all connections of a user */
+#define SENDER_MAX  (1 * MIB)   /* a connection */
+#define USER_MAX    (4 * MIB)   /* all connections of a user */
 #define USERS_MAX   (32 * MIB)  /* all but root's; root's have as much for themselves */
 #define ROOT_FACTOR 4
 /* An error, and how many of them: past this nothing is answered. */
@@ -37,7 +37,7 @@
 /* Messages that the bus has not taken from us. */
 #define QUEUE_MAX 256
 /* A ping that is not answered takes one of the 128 answers that the bus lets us wait for. */
-#define PING_AT	       (512 * KIB)
+#define PING_AT	       (128 * KIB)
 #define PINGS_MAX      32
 #define USER_PINGS_MAX 4
 

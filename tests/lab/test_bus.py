@@ -91,7 +91,7 @@ def test_the_interfaces_on_the_bus_are_the_documented_ones(flat):
     live = {name: introspect(flat, path)
             for name, path in (("Manager", "/org/hotplugd1"), ("Slot", "/org/hotplugd1/slot/slot3"),
                                ("Job", f"/org/hotplugd1/job/{job['id']}"))}
-    flat.run(f"hpctl cancel {job['id']}")
+    flat.run(f"hpctl cancel {job['id']}", check=False)
     for name, found in live.items():
         find = f"./interface[@name='org.hotplugd1.{name}']"
         documented = xml.parse(INTERFACES / f"org.hotplugd1.{name}.xml").find(find)
@@ -131,7 +131,8 @@ def test_a_hundred_clients_that_never_read_do_no_harm(guest, calls):
         took.append(time.monotonic() - start)
         assert flood.rc is None, flood.err
         print(f"list {usual:.2f} s; with 100 silent clients {[round(t, 2) for t in took]}, {memory(g):.0f} MiB")
-        assert took[0] < 20 and max(took[1:]) < 3 + usual, took   # the first waits behind all that was asked
+        # The first waits behind all that was asked before it, for less than hpctl would wait.
+        assert took[0] < 25 and max(took[1:]) < 10 + usual, took
         assert memory(g) < 100
         assert restart_seconds(g) < 15
         assert list_seconds(g, 64) < 5 + usual
@@ -175,8 +176,9 @@ def test_whom_polkit_lets_is_named_as_who_asked(flat, allowed):
 
 def test_who_is_not_let_by_polkit_cancels_inserts_and_rescans_nothing(flat):
     plug(flat, "nvme", 3)
-    flat.press(3)
-    until_state(flat, "slot3", "busy")
+    replace = flat.spawn("hpctl replace slot3")     # a job that waits as long as it has to
+    flat.wait_deleted("nvme3", 40)
+    flat.wait_until("hpctl --no-legend jobs | grep -q ' card '")
     job, = json.loads(flat.out("hpctl --json jobs"))["jobs"]
     for verb in (f"cancel {job['id']}", "insert slot3", "replace slot3"):
         done = flat.run(f"hpctl --no-ask-password {verb}", user="user", check=False)
@@ -185,4 +187,5 @@ def test_who_is_not_let_by_polkit_cancels_inserts_and_rescans_nothing(flat):
         done = flat.run(f"busctl call org.hotplugd1 /org/hotplugd1 org.hotplugd1.{slot}", user="user", check=False)
         assert done.rc != 0 and "not authorised" in done.err, done
     assert json.loads(flat.out("hpctl --json jobs"))["jobs"][0]["id"] == job["id"]
-    flat.run(f"hpctl cancel {job['id']}")
+    flat.run(f"hpctl cancel {job['id']}", check=False)
+    assert "cancelled by uid 0" in replace.wait(40).err
