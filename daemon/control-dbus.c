@@ -26,6 +26,7 @@ struct port_call {
 	sd_bus_message *call; /* referenced */
 	uint64_t cookie;
 	bool adopt; /* or release */
+	bool released; /* by hand, before; so it stays if the shim refuses */
 	char port[HPSHIM_ADDRESS_MAX];
 };
 
@@ -73,6 +74,7 @@ static int port_call_new(struct manager *m, sd_bus_message *call, const char *po
 	p->call = sd_bus_message_ref(call);
 	p->cookie = cookie;
 	p->adopt = adopt;
+	p->released = registry_is_released(m, port);
 	snprintf(p->port, sizeof(p->port), "%s", port);
 	TAILQ_INSERT_TAIL(&m->port_calls, p, entry);
 	*ret = p;
@@ -91,6 +93,8 @@ void control_dbus_op_done(struct manager *m, uint64_t cookie, int error, const c
 
 	if (!p)
 		return; /* of a daemon before this one: its caller has been told that it ended */
+	if (error != 0 && registry_set_released(m, p->port, p->released) < 0)
+		log_error("Out of memory: port %s may be adopted again", p->port);
 	manager_save(m); /* that a port was given back outlives a restart, once it is told */
 	if (error == 0)
 		r = sd_bus_reply_method_return(p->call, NULL);
@@ -192,6 +196,13 @@ static int do_drive(struct manager *m, struct slot *s, sd_bus_message *call, con
 	struct port_call *p;
 	int r;
 
+	if (!adopt && s->backend != BACKEND_SHIM && s->port[0] != '\0') {
+		/* It stays so, also when the shim comes. */
+		r = registry_set_released(m, s->port, true);
+		if (r < 0)
+			return r;
+		manager_save(m);
+	}
 	if (adopt == (s->backend == BACKEND_SHIM))
 		return sd_bus_reply_method_return(call, NULL); /* it is so */
 	if (m->shim_state != SHIM_ACTIVE)

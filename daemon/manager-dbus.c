@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "callers.h"
 #include "control-dbus.h"
 #include "job-dbus.h"
 #include "manager-dbus.h"
@@ -57,17 +58,23 @@ static int read_options(sd_bus_message *call, bool *ret_force, sd_bus_error *err
 	return 0;
 }
 
+/* A sentence can hold so many. */
+#define NAMES_MAX 10
+
 static char *slot_names(struct manager *m)
 {
 	char *text = NULL;
-	size_t size;
+	size_t size, n = 0;
 	FILE *f = open_memstream(&text, &size);
 	struct slot *s;
 
 	if (!f)
 		return NULL;
 	TAILQ_FOREACH(s, &m->slots, entry)
-		fprintf(f, "%s%s", s == TAILQ_FIRST(&m->slots) ? "" : ", ", s->name);
+		if (n++ < NAMES_MAX)
+			fprintf(f, "%s%s", n == 1 ? "" : ", ", s->name);
+	if (n > NAMES_MAX)
+		fprintf(f, " and %zu more", n - NAMES_MAX);
 	if (TAILQ_EMPTY(&m->slots))
 		fputs("none", f);
 	return fclose(f) == 0 ? text : (free(text), NULL);
@@ -124,6 +131,22 @@ static int request_error(struct manager *m, struct slot *s, enum operation opera
 	}
 }
 
+/* A press is refused by the engine and blinks; who asks on the bus is told at once. What
+ * would start nothing anyhow is the engine's to answer. */
+static int refuse_protected(struct manager *m, struct slot *s, const struct request *request, sd_bus_error *error)
+{
+	const char *what = operation_to_string(request->operation);
+
+	if (!s->policy.protect || request->force || !s->occupied || engine_slot_job(m->engine, s->handle) ||
+	    (request->operation != OPERATION_EJECT && request->operation != OPERATION_REPLACE))
+		return 0;
+	log_notice("%s: %s asked for by %s is refused: the slot is protected (HOTPLUGD_PROTECT)", s->name, what,
+		   request->requested_by);
+	return sd_bus_error_setf(error, ERROR_PROTECTED,
+				 "cannot %s %s: the slot is protected by policy (HOTPLUGD_PROTECT); "
+				 "take that away, or use --force", what, s->name);
+}
+
 static int do_request(struct manager *m, sd_bus_message *call, enum operation operation, sd_bus_error *error)
 {
 	_cleanup_free_ char *requester = NULL, *path = NULL;
@@ -151,6 +174,9 @@ static int do_request(struct manager *m, sd_bus_message *call, enum operation op
 	if (r < 0)
 		return r;
 	manager_slot_changed(m, s);
+	r = refuse_protected(m, s, &request, error);
+	if (r < 0)
+		return r;
 	r = engine_request(m->engine, s->handle, &request, manager_now(m), &job);
 	if (r < 0)
 		return request_error(m, s, operation, r, job, error);
@@ -331,11 +357,54 @@ static const sd_bus_vtable manager_vtable[] = {
 	SD_BUS_VTABLE_END,
 };
 
+/* Property values and their names, in bytes, about. */
+#define SLOT_SIZE     900
+#define FUNCTION_SIZE 160
+#define JOB_SIZE      700
+#define NODE_SIZE     60
+#define XML_SIZE      8192
+#define ANSWER_SIZE   512
+
+static size_t objects_size(struct manager *m)
+{
+	size_t size = 2 * ANSWER_SIZE;
+	const struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		size += SLOT_SIZE + s->n_functions * FUNCTION_SIZE;
+	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j))
+		size += JOB_SIZE;
+	return size;
+}
+
+static size_t nodes_size(struct manager *m)
+{
+	size_t size = XML_SIZE;
+	const struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		size += NODE_SIZE;
+	return size;
+}
+
+static size_t answer_size(sd_bus_message *call, void *userdata)
+{
+	const char *member = sd_bus_message_get_member(call);
+
+	if (strcmp(member, "GetManagedObjects") == 0)
+		return objects_size(userdata);
+	if (strcmp(member, "Introspect") == 0)
+		return nodes_size(userdata);
+	return strcmp(member, "GetAll") == 0 ? ANSWER_SIZE + SLOT_SIZE + FUNCTION_SIZE : ANSWER_SIZE;
+}
+
 int manager_dbus_register(struct manager *m)
 {
 	int r;
 
-	r = sd_bus_add_object_vtable(m->bus, NULL, PATH_MANAGER, INTERFACE_MANAGER, manager_vtable, m);
+	r = callers_init(m->bus, answer_size, m);
+	if (r >= 0)
+		r = sd_bus_add_object_vtable(m->bus, NULL, PATH_MANAGER, INTERFACE_MANAGER, manager_vtable, m);
 	if (r >= 0)
 		r = sd_bus_add_object_manager(m->bus, NULL, PATH_MANAGER);
 	if (r >= 0)

@@ -57,11 +57,22 @@ bool manager_settings_adopts(struct manager *m, const char *port)
 	return !any && settings_adopts(&m->settings, names, 1);
 }
 
-/* Gives back what is not wanted any more. */
+static bool has_job(struct manager *m, const char *port)
+{
+	const struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		if (strcmp(s->port, port) == 0 && engine_slot_job(m->engine, s->handle))
+			return true;
+	return false;
+}
+
+/* Gives back what is not wanted any more: with a job, when that has ended. */
 static void release_unwanted(struct manager *m)
 {
 	struct slot *s;
 
+	m->unwanted = false;
 	TAILQ_FOREACH(s, &m->slots, entry) {
 		struct slot *before = TAILQ_PREV(s, slot_list, entry);
 		int r;
@@ -70,10 +81,20 @@ static void release_unwanted(struct manager *m)
 			continue;
 		if (before && strcmp(before->port, s->port) == 0)
 			continue; /* a bridge's slots are next to each other: asked once */
+		if (has_job(m, s->port)) {
+			m->unwanted = true;
+			continue;
+		}
 		r = shim_link_release(m->shim, s->port, 0);
 		if (r < 0)
 			log_warning("Cannot give port %s back to the kernel's driver: %s", s->port, strerror(-r));
 	}
+}
+
+void manager_settings_settle(struct manager *m)
+{
+	if (m->unwanted && m->shim_state == SHIM_ACTIVE)
+		release_unwanted(m);
 }
 
 void manager_settings_reload(struct manager *m)

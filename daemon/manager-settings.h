@@ -13,6 +13,9 @@ void manager_settings_init(struct manager *m);
  * the step they are in. */
 void manager_settings_reload(struct manager *m);
 
+/* Jobs may have ended on ports that a reload wants to give back. */
+void manager_settings_settle(struct manager *m);
+
 /* Whether Adopt= wants the slots of @port, going by the names of those that are
  * known. */
 bool manager_settings_adopts(struct manager *m, const char *port);

@@ -16,6 +16,8 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "bus.h"
+#include "callers.h"
 #include "config.h"
 #include "control-dbus.h"
 #include "controller.h"
@@ -25,6 +27,7 @@
 #include "manager.h"
 #include "manager-dbus.h"
 #include "manager-settings.h"
+#include "polkit.h"
 #include "recover.h"
 #include "registry.h"
 #include "slot-dbus.h"
@@ -114,6 +117,7 @@ static void on_later(void *userdata)
 	struct manager *m = userdata;
 
 	slot_dbus_tell_changes(m);
+	manager_settings_settle(m);
 	recover_save(m);
 }
 
@@ -157,6 +161,22 @@ void manager_run_engine(struct manager *m)
 
 /* ---- readiness ---- */
 
+static void on_bus_name(int r, void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (r >= 0) {
+		log_debug("Ready");
+		m->on_ready();
+		return;
+	}
+	if (r == -EEXIST)
+		log_error("Another hotplugd is running: it has the name " BUS_NAME " on the system bus");
+	else
+		log_error("Cannot get the name " BUS_NAME " on the system bus: %s", strerror(-r));
+	sd_event_exit(m->event, r);
+}
+
 void manager_check_ready(struct manager *m)
 {
 	int r;
@@ -167,19 +187,11 @@ void manager_check_ready(struct manager *m)
 			 (m->shim && shim_link_present(m->shim) && !shim_link_live(m->shim))))
 		return;
 	m->ready = true;
-	/* Who asks by name finds all slots. */
-	r = sd_bus_request_name(m->bus, BUS_NAME, 0);
-	if (r < 0) {
-		if (r == -EEXIST)
-			log_error("Another hotplugd is running: it has the name " BUS_NAME " on the system bus");
-		else
-			log_error("Cannot get the name " BUS_NAME " on the system bus: %s", strerror(-r));
-		sd_event_exit(m->event, r);
-		return;
-	}
 	m->ready_timer = sd_event_source_disable_unref(m->ready_timer);
-	log_debug("Ready");
-	m->on_ready();
+	/* Who asks by name finds all slots. */
+	r = bus_name_new(&m->bus_name, m->bus, BUS_NAME, on_bus_name, m);
+	if (r < 0)
+		on_bus_name(r, m);
 }
 
 static int on_ready_timer(sd_event_source *source, uint64_t usec, void *userdata)
@@ -402,12 +414,8 @@ static int add_timer(struct manager *m, sd_event_time_handler_t handler, bool on
 
 static int start_bus(struct manager *m)
 {
-	int r = sd_bus_open_system(&m->bus);
+	int r = bus_open(&m->bus, m->event);
 
-	if (r >= 0)
-		r = sd_bus_set_exit_on_disconnect(m->bus, 1);
-	if (r >= 0)
-		r = sd_bus_attach_event(m->bus, m->event, SD_EVENT_PRIORITY_NORMAL);
 	if (r >= 0)
 		r = manager_dbus_register(m);
 	if (r < 0)
@@ -511,6 +519,8 @@ struct manager *manager_free(struct manager *m)
 	if (m->engine && m->worker)
 		recover_save(m);
 	recover_free(m);
+	polkit_forget();
+	callers_close();
 	/* First those that call us, then what they call into. */
 	m->shim = shim_link_free(m->shim);
 	m->udev = udev_link_free(m->udev);
@@ -520,7 +530,9 @@ struct manager *manager_free(struct manager *m)
 		control_dbus_shim_lost(m);
 	registry_free(m);
 	adoption_forget(m, NULL);
-	m->bus = sd_bus_flush_close_unref(m->bus);
+	m->bus_name = bus_name_free(m->bus_name);
+	m->bus = bus_close(m->bus);
+	callers_deinit();
 	m->engine = engine_free(m->engine);
 	sd_event_source_disable_unref(m->engine_timer);
 	later_free(m->later);

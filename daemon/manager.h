@@ -51,6 +51,7 @@ typedef void (*manager_ready_t)(void);
 struct manager {
 	sd_event *event;
 	sd_bus *bus;
+	struct bus_name *bus_name;            /* asked for when ready */
 	struct settings settings;
 	struct engine *engine;
 	struct shim_link *shim;
@@ -75,6 +76,7 @@ struct manager {
 	struct port_call_list port_calls;
 	uint64_t last_call_cookie;
 	struct adoption_failure_list adoption_failures;
+	bool unwanted;                        /* a port with a job is to be given back after it */
 	char **released;                      /* ports given back by hand: not to be adopted */
 	sd_event_source *engine_timer;
 	usec_t engine_deadline;               /* when it fires: engine_next_deadline() or before */

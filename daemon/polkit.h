@@ -13,7 +13,7 @@ typedef int (*polkit_handler_t)(sd_bus_message *call, void *userdata, sd_bus_err
 
 /*
  * Checks the caller of @call for @action ("org.hotplugd1.eject"). Root may
- * everything and is answered at once; for others polkit is asked without
+ * everything and is answered as soon as the bus has said that it is root; for others polkit is asked without
  * blocking (it may show the user a dialogue when the call allows that), and
  * @handler is called when polkit has agreed. Otherwise the call is answered
  * with org.hotplugd1.Error.NotAuthorized and a reason.
@@ -24,8 +24,11 @@ typedef int (*polkit_handler_t)(sd_bus_message *call, void *userdata, sd_bus_err
 int polkit_check(sd_bus_message *call, const char *action, polkit_handler_t handler, void *userdata,
 		 sd_bus_error *error);
 
-/* "uid 0": who made the call, for RequestedBy. Returns 0 or a negative errno;
- * *ret is to be freed. */
+/* "uid 0": who made the call that a handler is called with, for RequestedBy. Returns 0
+ * or a negative errno; *ret is to be freed. */
 int polkit_requester(sd_bus_message *call, char **ret);
+
+/* Drops all questions: no handler is called any more, and nobody is answered. */
+void polkit_forget(void);
 
 #endif

@@ -217,6 +217,22 @@ static bool differs(const struct slot *s, const struct shim_slot *from)
 	       s->fault != (bool)(from->status & HPSHIM_STATUS_POWER_FAULT);
 }
 
+/* A job that is in its commit goes on without the slot, but not without its name. */
+static void keep_for_job(struct manager *m, const struct slot *s)
+{
+	struct slot *old;
+
+	if (!has_job(m, s->handle))
+		return;
+	if (slot_new(&old, m, slot_kernel_name(s), s->handle) < 0) {
+		log_error("%s: out of memory; its job is told of without it", s->name);
+		return;
+	}
+	old->backend = s->backend;
+	old->gone = true;
+	TAILQ_INSERT_TAIL(&m->departed, old, entry);
+}
+
 /* Makes the slot, or takes it over; the engine is still to be told. */
 static void put_shim(struct manager *m, const struct shim_slot *from)
 {
@@ -235,6 +251,7 @@ static void put_shim(struct manager *m, const struct shim_slot *from)
 		/* Another owner, another life: jobs of the old one end. */
 		engine_slot_remove(m->engine, s->handle, manager_now(m));
 		manager_run_engine(m);
+		keep_for_job(m, s);
 		s->handle = ++m->last_handle;
 		s->power_wanted = INDICATOR_KEEP;
 		s->attention_told = s->indicators_refused = false;
@@ -304,7 +321,7 @@ bool registry_is_released(struct manager *m, const char *port)
 	return false;
 }
 
-static int set_released(struct manager *m, const char *port, bool released)
+int registry_set_released(struct manager *m, const char *port, bool released)
 {
 	char **ports, *copy;
 	size_t n = 0;
@@ -338,14 +355,14 @@ static int set_released(struct manager *m, const char *port, bool released)
 
 int registry_adopt(struct manager *m, const char *port, uint64_t cookie)
 {
-	set_released(m, port, false);
+	registry_set_released(m, port, false);
 	adoption_forget(m, port);
 	return shim_link_adopt(m->shim, port, cookie);
 }
 
 int registry_release(struct manager *m, const char *port, uint64_t cookie)
 {
-	int r = set_released(m, port, true);
+	int r = registry_set_released(m, port, true);
 
 	return r < 0 ? r : shim_link_release(m->shim, port, cookie);
 }
@@ -355,7 +372,7 @@ static void keep_released(struct manager *m, const struct slot *s)
 {
 	const struct state_slot *before = state_slot_by_name(&m->before, s->name);
 
-	if (before && before->released && set_released(m, s->port, true) < 0)
+	if (before && before->released && registry_set_released(m, s->port, true) < 0)
 		log_error("%s: out of memory; the slot may be adopted again", s->name);
 }
 

@@ -27,6 +27,8 @@ int registry_adopt(struct manager *m, const char *port, uint64_t cookie);
 int registry_release(struct manager *m, const char *port, uint64_t cookie);
 /* Whether it was given back by hand. */
 bool registry_is_released(struct manager *m, const char *port);
+/* Remembers that a port is not to be adopted by itself, or forgets it. Returns 0 or -ENOMEM. */
+int registry_set_released(struct manager *m, const char *port, bool released);
 
 /* Other defaults hold: reads policy of all slots again, soon. */
 void registry_reread_policy(struct manager *m);

@@ -85,8 +85,12 @@ static int chain_of_link(const char *link, char ***ret)
 int resolve_chain(const char *address, char ***ret)
 {
 	char link[PATH_MAX];
+	int n = snprintf(link, sizeof(link), "%s/", SYSFS_DEVICES);
 
-	snprintf(link, sizeof(link), "%s/%s", SYSFS_DEVICES, address);
+	/* "0000:0A:00.0" is what lspci does not say, but people do. */
+	for (; *address && n < PATH_MAX - 1; address++)
+		link[n++] = (char)tolower((unsigned char)*address);
+	link[n] = '\0';
 	return chain_of_link(link, ret);
 }
 
@@ -241,15 +245,27 @@ static const char *slot_part(const char *text)
 	return isdigit((unsigned char)text[0]) && !strchr(text, '.') ? text : NULL;
 }
 
+/* "3" of /sys/bus/pci/slots/3 or of a file in it, to be freed; NULL: it is no such path. */
+static char *slot_of_path(const char *path)
+{
+	const size_t n = strlen(SYSFS_SLOTS "/");
+
+	if (strncmp(path, SYSFS_SLOTS "/", n) != 0 || path[n] == '/' || path[n] == '\0')
+		return NULL;
+	return strndup(path + n, strcspn(path + n, "/"));
+}
+
 int resolve_name(const char *text, struct resolved *ret)
 {
+	_cleanup_free_ char *of_path = NULL;
 	struct resolved found = { .kind = RESOLVED_DEVICE };
 	const char *slot;
 	int r;
 
 	if (text[0] == '\0' || strlen(text) >= PATH_MAX - 64 || strstr(text, ".."))
 		return -EINVAL;
-	slot = slot_part(text);
+	of_path = slot_of_path(text);
+	slot = of_path ?: slot_part(text);
 	if (slot) {
 		if (!is_slot(slot))
 			return -ENOENT;

@@ -24,6 +24,8 @@
 /* The properties that change. Each has one text, which is both the value on
  * the bus and what is compared to find out what changed. */
 enum property {
+	PROPERTY_ADDRESS,
+	PROPERTY_PORT,
 	PROPERTY_BACKEND,
 	PROPERTY_KIND,
 	PROPERTY_LABEL,
@@ -49,6 +51,8 @@ enum property {
 _Static_assert(_PROPERTY_MAX == SLOT_N_PROPERTIES, "struct slot keeps one text per property");
 
 static const char *const property_names[_PROPERTY_MAX] = {
+	[PROPERTY_ADDRESS] = "Address",
+	[PROPERTY_PORT] = "Port",
 	[PROPERTY_BACKEND] = "Backend",
 	[PROPERTY_KIND] = "Kind",
 	[PROPERTY_LABEL] = "Label",
@@ -127,6 +131,10 @@ static char *property_text(struct slot *s, enum property p)
 	char number[24];
 
 	switch (p) {
+	case PROPERTY_ADDRESS:
+		return strdup(s->address);
+	case PROPERTY_PORT:
+		return strdup(s->port);
 	case PROPERTY_BACKEND:
 		return strdup(backend_to_string(s->backend));
 	case PROPERTY_KIND:
@@ -283,8 +291,8 @@ static int enumerate_slots(sd_bus *bus, const char *prefix, void *userdata, char
 static const sd_bus_vtable slot_vtable[] = {
 	SD_BUS_VTABLE_START(0),
 	SD_BUS_PROPERTY("Name", "s", NULL, offsetof(struct slot, name), SD_BUS_VTABLE_PROPERTY_CONST),
-	SD_BUS_PROPERTY("Address", "s", NULL, offsetof(struct slot, address), SD_BUS_VTABLE_PROPERTY_CONST),
-	SD_BUS_PROPERTY("Port", "s", NULL, offsetof(struct slot, port), SD_BUS_VTABLE_PROPERTY_CONST),
+	SD_BUS_PROPERTY("Address", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
+	SD_BUS_PROPERTY("Port", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Backend", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Kind", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),
 	SD_BUS_PROPERTY("Label", "s", get_property, 0, SD_BUS_VTABLE_PROPERTY_EMITS_CHANGE),

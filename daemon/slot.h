@@ -20,7 +20,7 @@
 struct manager;
 
 /* Properties of org.hotplugd1.Slot that change. */
-#define SLOT_N_PROPERTIES 19
+#define SLOT_N_PROPERTIES 21
 
 enum slot_state {
 	SLOT_ON,

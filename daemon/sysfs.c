@@ -15,6 +15,7 @@
 
 #include "base/cleanup.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "pci.h"
 #include "sysfs.h"
 
@@ -353,7 +354,7 @@ static bool holds_no_devices(const char *name)
 static int add_device(int dir, const char *name, struct sysfs_function *f, bool *nodes)
 {
 	_cleanup_free_ char *device = NULL;
-	char subsystem[64];
+	char subsystem[64], printable[NAME_MAX + 1];
 	long hidden = 0;
 	int r;
 
@@ -369,7 +370,8 @@ static int add_device(int dir, const char *name, struct sysfs_function *f, bool 
 	/* The hidden paths of a multipath drive are no nodes. */
 	if (read_number(dir, "hidden", 10, &hidden) >= 0 && hidden)
 		return 0;
-	return add_string(&f->nodes, name);
+	text_make_printable(name, printable, sizeof(printable));
+	return add_string(&f->nodes, printable);
 }
 
 /* Finds the devices in and below a directory. @nodes: people's names are wanted too. */

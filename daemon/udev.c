@@ -6,7 +6,6 @@
  * What policy means is the engine's business.
  */
 #include <errno.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "base/time-span.h"
 #include "udev.h"
 
@@ -156,31 +156,18 @@ static void apply_grace(const char *device, const char *value, struct policy *p)
 }
 
 /* D-Bus takes no other text. */
-static bool is_utf8(const char *text)
-{
-	locale_t utf8 = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0), before;
-	bool valid;
-
-	if (utf8 == (locale_t)0)
-		return false;
-	before = uselocale(utf8);
-	valid = mbstowcs(NULL, text, 0) != (size_t)-1;
-	uselocale(before);
-	freelocale(utf8);
-	return valid;
-}
-
 static void apply_name(const char *device, const char *value, struct policy *p)
 {
 	char *name;
 
-	if (!is_utf8(value)) {
+	if (!text_is_utf8(value)) {
 		wrong_value(device, UDEV_PROPERTY_NAME, "…", "UTF-8");
 		return;
 	}
 	name = strdup(value);
 	if (!name)
 		return;
+	text_make_printable(value, name, strlen(value) + 1);
 	free(p->name);
 	p->name = name;
 }

@@ -51,7 +51,8 @@ def test_a_button_press_ejects_the_drive_after_its_window(guest, name, slot):
     monitor.kill()
 
 
-@pytest.mark.parametrize("name", ["slot4", "4", "/dev/nvme0n1", "nvme0", "address"])
+@pytest.mark.parametrize("name", ["slot4", "4", "/dev/nvme0n1", "nvme0", "address", "/sys/bus/pci/slots/4",
+                                  "/sys/bus/pci/slots/4/power"])
 def test_eject_finds_the_slot_by_any_of_its_names(flat, name):
     found = plug(flat, "nvme", 4)
     done = flat.run(f"hpctl eject {found['devices'][0]['address'] if name == 'address' else name}")

@@ -45,6 +45,10 @@ def test_a_rule_on_a_drive_protects_its_slot_from_command_and_button(flat, rules
     rules('SUBSYSTEM=="block", KERNEL=="nvme0n1", ENV{HOTPLUGD_PROTECT}="1"')
     done = flat.run("hpctl eject slot3", check=False)
     assert done.rc == 5 and "HOTPLUGD_PROTECT" in done.err + done.out
+    for verb in ("--no-block eject", "replace"):
+        done = flat.run(f"hpctl {verb} slot3", check=False)
+        assert done.rc == 5 and "HOTPLUGD_PROTECT" in done.err, verb
+    assert "eject asked for by uid 0 is refused" in flat.out("journalctl -u hotplugd -o cat -n 20")
     assert slots(flat)["slot3"]["state"] == "on"
     monitor = watch(flat)
     flat.run("hpshim-inject slot3 button")

@@ -81,3 +81,17 @@ def test_cat_config_shows_what_hotplugd_reads(flat):
     configure(flat, "[Policy]\nGraceSec=7\n")
     shown = flat.out("systemd-analyze cat-config hotplugd.conf")
     assert f"# {DROP_IN}\n[Policy]\nGraceSec=7" in shown
+
+
+def test_a_slot_that_is_not_to_be_adopted_any_more_is_given_back_after_its_job(flat):
+    plug(flat, "nvme", 3)
+    replace = flat.spawn("hpctl replace slot3")
+    flat.wait_deleted("nvme3", 40)
+    flat.wait_until("hpctl --no-legend jobs | grep -q ' card '")
+    configure(flat, "[Daemon]\nAdopt=* !slot3\n")
+    flat.run("sleep 1")
+    assert slots(flat)["slot3"]["backend"] == "shim"
+    flat.run("hpctl cancel $(hpctl --no-legend jobs | awk '{ print $1 }')", check=False)
+    replace.wait(40)
+    flat.wait_until("hpctl --no-legend list slot3 | grep -q native")
+    assert slots(flat)["slot2"]["backend"] == "shim"

@@ -174,6 +174,17 @@ def test_a_slot_with_a_job_is_not_given_away(flat):
     flat.run("hpctl release slot3")
 
 
+def test_a_slot_that_is_released_without_the_shim_stays_with_its_driver_when_that_comes(flat):
+    flat.run("rmmod hpshim")
+    flat.wait_until("hpctl --no-legend list | grep -c native | grep -qx 6", DONE)
+    flat.run("hpctl release slot2")
+    flat.run("modprobe hpshim")
+    flat.wait_until("hpctl --no-legend list | grep -c shim | grep -qx 5", DONE)
+    assert slots(flat)["slot2"]["backend"] == "native"
+    flat.run("hpctl adopt slot2")
+    assert slots(flat)["slot2"]["backend"] == "shim"
+
+
 def test_an_unprivileged_user_sets_nothing(flat):
     for verb in ("hold", "unhold", "locate", "adopt", "release", "replace"):
         done = flat.run(f"hpctl --no-ask-password {verb} slot2", user="user", check=False)

@@ -38,6 +38,9 @@ static void what_does_not_exist_is_not_found(void **state)
 	assert_int_equal(resolve("99999"), -ENOENT);
 	assert_int_equal(resolve("no-such-device"), -ENOENT);
 	assert_int_equal(resolve("ffff:ff:1f.7"), -ENOENT);
+	assert_int_equal(resolve("FFFF:FF:1F.7"), -ENOENT);
+	assert_int_equal(resolve("/sys/bus/pci/slots/99999"), -ENOENT);
+	assert_int_equal(resolve("/sys/bus/pci/slots/99999/power"), -ENOENT);
 	assert_int_equal(resolve("/dev/no-such-node"), -ENOENT);
 	assert_int_equal(resolve("/sys/devices/no-such-device"), -ENOENT);
 }
