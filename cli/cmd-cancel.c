@@ -58,6 +58,14 @@ static bool parse_id(const char *text, uint32_t *ret)
 	return true;
 }
 
+static bool is_listed(const struct cancels *all, uint32_t id)
+{
+	for (size_t i = 0; i < all->n; i++)
+		if (all->list[i].id == id)
+			return true;
+	return false;
+}
+
 static enum exit_code parse_ids(struct cancels *all, char **texts)
 {
 	for (; *texts; texts++) {
@@ -67,6 +75,8 @@ static enum exit_code parse_ids(struct cancels *all, char **texts)
 			error_print("'%s' is not the number of a job. Jobs under way: hpctl jobs", *texts);
 			return EXIT_CODE_USAGE;
 		}
+		if (is_listed(all, id))
+			continue;
 		all->list = xrealloc_array(all->list, all->n + 1, sizeof(*all->list));
 		all->list[all->n++] = (struct cancel){ .id = id, .slot = xstrdup(""), .reason = xstrdup("") };
 	}

@@ -22,5 +22,5 @@ static const struct operation eject = {
 
 int cmd_eject(const struct options *o, char **names)
 {
-	return follow_run(o, &eject, names);
+	return o->dry_run ? dry_run(o, &eject, names) : follow_run(o, &eject, names);
 }

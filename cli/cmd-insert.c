@@ -23,5 +23,5 @@ static const struct operation insert = {
 
 int cmd_insert(const struct options *o, char **names)
 {
-	return follow_run(o, &insert, names);
+	return o->dry_run ? dry_run(o, &insert, names) : follow_run(o, &insert, names);
 }

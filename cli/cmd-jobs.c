@@ -10,6 +10,7 @@
 #include "client.h"
 #include "format-json.h"
 #include "format.h"
+#include "stall.h"
 #include "util.h"
 
 static enum exit_code print_json(const struct options *o, const struct model *m)
@@ -26,19 +27,17 @@ static enum exit_code print_json(const struct options *o, const struct model *m)
 static void print_stalled(const struct model *m, struct job *j)
 {
 	const struct slot *s = model_slot_by_name(m, j->slot);
-	bool in_commit = *j->stack;
+	_cleanup_free_ char *age = format_job_age(j);
 	char *save = NULL;
 
-	printf("\nJob %u on %s is stalled: step %s takes longer than it should, and nothing goes on before it ends.\n",
-	       j->id, j->slot, j->step);
+	printf("\nJob %u on %s is stalled: step %s takes longer than it should (%s), and nothing goes on before it ends.\n",
+	       j->id, j->slot, j->step, age);
 	for (size_t i = 0; s && i < s->n_devices; i++)
 		if (*s->devices[i].driver)
 			printf("  driver %s of %s\n", s->devices[i].driver, s->devices[i].address);
 	for (char *line = strtok_r(j->stack, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
 		printf("  %s\n", line);
-	if (in_commit)
-		printf("Do not pull the card. The job goes on by itself when the driver returns; \"journalctl -k\" may say\n"
-		       "what it waits for. If it never returns, hot-plug is stuck until the machine is rebooted.\n");
+	printf("%s\n", stall_advice(j));
 	if (*j->reason)
 		printf("%s\n", j->reason);
 }

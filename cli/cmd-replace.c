@@ -16,5 +16,5 @@ static const struct operation replace = {
 
 int cmd_replace(const struct options *o, char **names)
 {
-	return follow_run(o, &replace, names);
+	return o->dry_run ? dry_run(o, &replace, names) : follow_run(o, &replace, names);
 }

@@ -11,6 +11,7 @@
 #include "client.h"
 #include "format-json.h"
 #include "format.h"
+#include "stall.h"
 #include "util.h"
 
 #define KEY_WIDTH 11
@@ -98,9 +99,11 @@ static void print_job(const struct slot *s, const struct job *j)
 	line("Job", "%" PRIu32 " %s, %s for %s: %s", j->id, j->operation, j->state, age, stage);
 	line("", "started by %s (%s)", *j->requested_by ? j->requested_by : j->origin, j->origin);
 	if (j->stalled)
-		line("", "stalled in step %s: nothing goes on before it ends; what to do: hpctl jobs", j->step);
+		line("", "stalled in step %s: nothing goes on before it ends", j->step);
 	for (char *at = strtok_r(stack, "\n", &save); at; at = strtok_r(NULL, "\n", &save))
 		line("", "%s", at);
+	if (j->stalled)
+		line("", "%s", stall_advice(j));
 	if (*j->reason)
 		line("", "%s", j->reason);
 }

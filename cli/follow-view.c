@@ -82,7 +82,7 @@ static char *current_stage(const struct item *item)
 	if (since >= SLOW_USEC && !streq(item->job->step, "window"))
 		age = format_span(since);
 	return xasprintf("%s%s%s%s%s%s", stage, age ? " (" : "", age ?: "", age ? ")" : "", ellipsis(),
-			 item->job->stalled ? " stalled" : "");
+			 item->job->stalled ? " stalled" : streq(item->job->step, "window") ? " Ctrl-C cancels" : "");
 }
 
 /* Cuts a UTF-8 text to a number of columns. */
@@ -259,7 +259,7 @@ void view_ended(struct follow *f, struct item *item)
 	view_note(f, "%s%s%s", told_twice ? "" : item->slot, told_twice ? "" : ": ", message);
 }
 
-static struct json_object *json_results(const struct follow *f)
+static struct json_object *json_results(const struct follow *f, enum exit_code code)
 {
 	struct json_object *object = json_new_object(), *array = json_new_array();
 
@@ -270,22 +270,24 @@ static struct json_object *json_results(const struct follow *f)
 		json_add_string(entry, "slot", item->slot);
 		json_add_string(entry, "operation", f->operation->name);
 		json_add(entry, "job", item->job ? json_object_new_uint64(item->job->id) : NULL);
-		json_add_string(entry, "result", item->result);
-		if (item->reason && *item->reason)
+		json_add_string(entry, "result", item->result ?: "error");
+		if (!item->result)
+			json_add_string(entry, "reason", "the bus went away before the end was known");
+		else if (item->reason && *item->reason)
 			json_add_string(entry, "reason", item->reason);
 		else
 			json_add(entry, "reason", NULL);
-		json_add(entry, "exit_code", json_object_new_int(item->code));
+		json_add(entry, "exit_code", json_object_new_int(item->result ? item->code : code));
 		json_append(array, entry);
 	}
 	json_add(object, "results", array);
 	return object;
 }
 
-void view_finish(struct follow *f)
+void view_finish(struct follow *f, enum exit_code code)
 {
 	if (f->o->json)
-		json_print(json_results(f), f->o->json);
+		json_print(json_results(f, code), f->o->json);
 	else if (f->n_items == 0)
 		printf("%s: nothing to do: there is no card that is %s\n", f->operation->name,
 		       f->operation->shows_devices ? "off" : "on");

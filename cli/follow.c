@@ -593,7 +593,7 @@ int follow_run(const struct options *o, const struct operation *operation, char 
 		code = run_loop(&f);
 		agent_stop();
 	}
-	view_finish(&f);
+	view_finish(&f, code);
 	for (size_t i = 0; i < f.n_items; i++)
 		code = error_worse(code, f.items[i].code);
 	return code;

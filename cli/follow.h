@@ -78,6 +78,8 @@ struct follow {
 
 /* The whole of "hpctl eject" and "hpctl insert". */
 int follow_run(const struct options *o, const struct operation *operation, char **names);
+/* The same with --dry-run: tells, and does nothing. */
+int dry_run(const struct options *o, const struct operation *operation, char **names);
 
 void view_init(struct follow *f);
 /* Something about an item has changed, or time has passed (item NULL). */
@@ -86,7 +88,8 @@ void view_changed(struct follow *f, struct item *item);
 void view_note(struct follow *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The item has ended: result line, or message. */
 void view_ended(struct follow *f, struct item *item);
-/* All have: what is printed at the very end. */
-void view_finish(struct follow *f);
+/* All have, or with @code nothing more is heard of those that have not: what is
+ * printed at the very end. */
+void view_finish(struct follow *f, enum exit_code code);
 
 #endif

@@ -20,7 +20,6 @@
 
 static const char help[] =
 	"hpctl [OPTIONS] [VERB] [SLOT...]               PCI hot-plug, through hotplugd\n"
-	"\n"
 	"  list | tree [SLOT...]    slots, what is in them, their jobs (default: list)\n"
 	"  status [SLOT...]         all there is to know of slots; without: of hotplugd\n"
 	"  eject | insert SLOT...   release devices, power off | power on, bring them up\n"
@@ -35,11 +34,11 @@ static const char help[] =
 	"SLOT is slot3, 3, 0000:02:00.0, /dev/nvme0n1, nvme0, eth0 or a path in /sys.\n"
 	"\n"
 	"  --all                  eject, insert: all slots, or all below the SLOTs\n"
-	"  --force                eject, insert, replace: override what may be overridden\n"
+	"  --force, --dry-run     override what may be | only say what would be done\n"
 	"  --no-block, --timeout=SEC   do not wait for the end | no longer (exit 7)\n"
 	"  --since=TIME, --lines=N|all, --directory=DIR   history: which of it\n"
-	"  --json[=short|pretty], --no-legend   JSON; of monitor: an object a line\n"
-	"  --no-ask-password, --help, --version\n"
+	"  --json[=short|pretty]  JSON; of monitor: an object a line\n"
+	"  --no-legend, --no-ask-password, --help, --version\n"
 	"\n"
 	"Exit: 0 ok, 1 failed, 2 usage, 3 no such slot or device, 4 hotplugd not running,\n"
 	"5 refused, 6 not authorised, 7 still pending, 8 cancelled. More: man hpctl\n";
@@ -50,7 +49,8 @@ enum {
 	TAKES_TIMEOUT = 4,
 	TAKES_ALL = 8,
 	TAKES_RANGE = 16,
-	FOLLOWS = TAKES_FORCE | TAKES_NO_BLOCK | TAKES_TIMEOUT,
+	TAKES_DRY_RUN = 32,
+	FOLLOWS = TAKES_FORCE | TAKES_NO_BLOCK | TAKES_TIMEOUT | TAKES_DRY_RUN,
 };
 
 struct verb {
@@ -86,6 +86,7 @@ enum {
 	OPTION_NO_LEGEND,
 	OPTION_ALL,
 	OPTION_FORCE,
+	OPTION_DRY_RUN,
 	OPTION_NO_BLOCK,
 	OPTION_TIMEOUT,
 	OPTION_SINCE,
@@ -99,6 +100,7 @@ static const struct option long_options[] = {
 	{ "no-legend", no_argument, NULL, OPTION_NO_LEGEND },
 	{ "all", no_argument, NULL, OPTION_ALL },
 	{ "force", no_argument, NULL, OPTION_FORCE },
+	{ "dry-run", no_argument, NULL, OPTION_DRY_RUN },
 	{ "no-block", no_argument, NULL, OPTION_NO_BLOCK },
 	{ "timeout", required_argument, NULL, OPTION_TIMEOUT },
 	{ "since", required_argument, NULL, OPTION_SINCE },
@@ -131,10 +133,23 @@ static const struct verb *find_verb(const char *name)
 	return NULL;
 }
 
+/* Verbs of a version to come, and what there is instead. */
+static const struct {
+	const char *name, *instead;
+} later[] = {
+	{ "check", "To see what an eject would do: hpctl --dry-run eject SLOT; what uses a drive: lsblk, findmnt, fuser" },
+	{ "inhibit", "To keep a slot from being ejected: the udev property " UDEV_PROPERTY_PROTECT ", see hotplugd(8)" },
+	{ "protect", "The udev property " UDEV_PROPERTY_PROTECT "=1 on the port or a device does that, see hotplugd(8)" },
+	{ "unprotect", "Take the udev property " UDEV_PROPERTY_PROTECT " away, or eject with --force" },
+};
+
 static int unknown_verb(const char *name)
 {
 	_cleanup_free_ char *names = NULL;
 
+	for (size_t i = 0; i < sizeof(later) / sizeof(later[0]); i++)
+		if (streq(later[i].name, name))
+			return usage_error("'%s' is not in this version. %s", name, later[i].instead);
 	for (size_t i = 0; i < N_VERBS; i++)
 		xappend(&names, "%s%s", i ? ", " : "", verbs[i].name);
 	return usage_error("unknown verb '%s'. Verbs: %s", name, names);
@@ -174,6 +189,8 @@ static int check_options(const struct verb *verb, const struct options *o)
 		return usage_error("--all means nothing to '%s'", verb->name);
 	if (o->force && !(verb->takes & TAKES_FORCE))
 		return usage_error("--force means nothing to '%s'", verb->name);
+	if (o->dry_run && !(verb->takes & TAKES_DRY_RUN))
+		return usage_error("--dry-run means nothing to '%s'", verb->name);
 	if (!o->block && !(verb->takes & TAKES_NO_BLOCK))
 		return usage_error("--no-block means nothing to '%s'", verb->name);
 	if (o->timeout != USEC_INFINITY && !(verb->takes & TAKES_TIMEOUT))
@@ -201,10 +218,22 @@ static int run_verb(const struct options *o, int argc, char **argv)
 	return verb->run(o, argv + (argc > 0 ? 1 : 0));
 }
 
+/* Output that was not written is a failure, when and wherever that was noticed. */
+static int finish(int code)
+{
+	bool failed = ferror(stdout);
+
+	errno = 0;
+	if (fflush(stdout) == 0 && !failed)
+		return code;
+	fprintf(stderr, "hpctl: cannot write the output%s%s\n", errno ? ": " : "", errno ? strerror(errno) : "");
+	return code == EXIT_CODE_OK ? EXIT_CODE_FAILED : code;
+}
+
 int main(int argc, char **argv)
 {
 	struct options o = { .legend = true, .block = true, .ask_password = true, .timeout = USEC_INFINITY };
-	int c, r;
+	int c;
 
 	setlocale(LC_ALL, "");
 	/* Numbers are read and written as in C, whatever the locale. */
@@ -226,6 +255,9 @@ int main(int argc, char **argv)
 			break;
 		case OPTION_FORCE:
 			o.force = true;
+			break;
+		case OPTION_DRY_RUN:
+			o.dry_run = true;
 			break;
 		case OPTION_NO_BLOCK:
 			o.block = false;
@@ -249,10 +281,10 @@ int main(int argc, char **argv)
 		case 'h':
 		case OPTION_HELP:
 			fputs(help, stdout);
-			return EXIT_CODE_OK;
+			return finish(EXIT_CODE_OK);
 		case OPTION_VERSION:
 			puts("hpctl " HOTPLUGD_VERSION);
-			return EXIT_CODE_OK;
+			return finish(EXIT_CODE_OK);
 		case ':':
 			return usage_error("%s needs a value", argv[optind - 1]);
 		default:
@@ -262,10 +294,5 @@ int main(int argc, char **argv)
 		}
 	}
 
-	r = run_verb(&o, argc - optind, argv + optind);
-	if (fflush(stdout) != 0) {
-		fprintf(stderr, "hpctl: cannot write the output: %s\n", strerror(errno));
-		return r == EXIT_CODE_OK ? EXIT_CODE_FAILED : r;
-	}
-	return r;
+	return finish(run_verb(&o, argc - optind, argv + optind));
 }

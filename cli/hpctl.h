@@ -25,6 +25,7 @@ struct options {
 	bool legend;       /* column headings and closing remarks */
 	bool force;
 	bool all;
+	bool dry_run;
 	bool block;        /* wait for the end of the job */
 	bool ask_password; /* polkit may ask */
 	/* of history: as given, NULL for none */

@@ -118,7 +118,7 @@ class Listing(BusCase):
 class Usage(BusCase):
     def test_help_fits_a_screen_and_names_each_verb(self):
         lines = self.said("--help").splitlines()
-        self.assertLessEqual(len(lines), 24)
+        self.assertLess(len(lines), 24)     # and a prompt
         self.assertLessEqual(max(map(len, lines)), 80)
         for verb in VERBS:
             self.assertTrue(any(re.match(rf"  (\w+ \| )?{verb}\b", line) for line in lines), verb)
@@ -136,6 +136,22 @@ class Usage(BusCase):
                       ["locate", "off"], ["hold"], ["replace"], ["--force", "release", "1"]):
             self.assertIn("hpctl --help", self.refused(*wrong, code=2), wrong)
         self.assertIn("number of a job", self.refused("cancel", "slot3", code=2))
+
+    def test_a_verb_of_a_version_to_come_says_what_there_is_instead(self):
+        for verb, instead in {"check": "--dry-run", "inhibit": "HOTPLUGD_PROTECT", "protect": "HOTPLUGD_PROTECT",
+                              "unprotect": "--force"}.items():
+            message = self.refused(verb, "slot1", code=2)
+            self.assertIn("not in this version", message)
+            self.assertIn(instead, message)
+
+    def test_output_that_cannot_be_written_is_a_failure(self):
+        self.fake()
+        for command in ("--help", "--version", "--json list", "list", "--json eject slot1", "--dry-run eject slot1"):
+            with open("/dev/full", "w") as full:
+                done = subprocess.run([HPCTL, *command.split()], env=self.env, stdout=full, stderr=subprocess.PIPE,
+                                      text=True, timeout=10)
+            self.assertEqual(done.returncode, 1, command)
+            self.assertIn("cannot write the output", done.stderr)
 
     def test_version(self):
         self.assertRegex(self.said("--version"), r"^hpctl \d")
@@ -166,6 +182,20 @@ class Results(BusCase):
         self.assertEqual(self.said("eject", "/dev/nvme0n1"), "slot1: ejected nvme0n1\n")
         self.assertEqual(self.said("insert", "slot4"), 
                          "slot4: inserted: nvme4n1 (nvme) (Its driver took long to bind)\n")
+
+    def test_a_dry_run_tells_and_does_nothing(self):
+        self.fake("busy")
+        before = self.json("list")
+        self.assertEqual(self.said("--dry-run", "eject", "nvme0n1"), "slot1: would eject nvme0n1 (nvme)\n")
+        self.assertIn("nothing to do", self.said("--dry-run", "eject", "slot2"))
+        self.assertIn("no card", self.refused("--dry-run", "insert", "slot2", code=1))
+        job, = self.json("jobs")["jobs"]
+        self.assertEqual(job["operation"], "eject")
+        self.assertIn("is under way", self.refused("--dry-run", "replace", job["slot"], code=5))
+        self.assertIn("slot99", self.refused("--dry-run", "eject", "slot99", code=3))
+        done = self.hpctl("--dry-run", "--json", "eject", "slot1", "slot2")
+        self.assertEqual([one["result"] for one in json.loads(done.stdout)["results"]], ["would-start", "nothing"])
+        self.assertEqual(self.json("list"), before)
 
     def test_nothing_to_do_exits_0(self):
         self.fake()
@@ -370,6 +400,17 @@ class Following(BusCase):
         self.bus.kill()
         _, err = process.communicate(timeout=10)
         self.assertEqual(process.returncode, 4, err)
+
+    def test_a_lost_bus_ends_json_with_what_is_known(self):
+        self.fake()
+        process = self.spawn([HPCTL, "--json", "eject", "slot7"])
+        while not self.json("jobs")["jobs"]:
+            pass
+        self.bus.kill()
+        out, err = process.communicate(timeout=10)
+        self.assertEqual(process.returncode, 4, err)
+        one, = json.loads(out)["results"]
+        self.assertEqual((one["slot"], one["result"], one["exit_code"]), ("slot7", "error", 4))
 
 
 class Terminal(BusCase):

@@ -308,8 +308,10 @@ static void settle_slots(struct model *m)
 			m->power_led[i] = INDICATOR_OFF;
 		if (m->attention_led[i] == INDICATOR_BLINK)
 			m->attention_led[i] = INDICATOR_OFF;
-		if (!j && s->occupied && s->link_known && !s->link)
-			engine_event(m->e, m->slots[i], SLOT_EVENT_LINK, m->now);
+		if (j || !s->occupied || !s->link_known || s->link)
+			continue;
+		model_take_actions(m);
+		engine_event(m->e, m->slots[i], SLOT_EVENT_LINK, m->now);
 	}
 }
 
