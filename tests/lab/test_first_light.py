@@ -146,7 +146,7 @@ def test_a_write_to_power_is_a_job_and_gets_what_came_of_it(flat):
     assert write(flat, power, "0") is None
     ejected(flat, "nvme3", 3)
     watch.wait_for('"result": *"done"', 10)
-    job = next(line["job"] for line in map(json.loads, watch.out.splitlines()) if line["event"] == "job-new")
+    job = next(line for line in map(json.loads, watch.out.splitlines()) if line["type"] == "job-new")
     assert (job["slot"], job["operation"], job["origin"]) == ("slot3", "eject", "sysfs")
     watch.kill()
     assert write(flat, power, "0") is None                  # nothing to do
