@@ -38,7 +38,15 @@ static char *local_time(uint64_t usec)
 
 static const char *what(const struct entry *e)
 {
-	return e->type == ENTRY_JOB || e->type == ENTRY_STALLED ? e->operation : entry_type_to_string(e->type);
+	switch (e->type) {
+	case ENTRY_JOB:
+	case ENTRY_STALLED:
+	case ENTRY_CONTROL:
+	case ENTRY_DENIED:
+		return e->operation;
+	default:
+		return entry_type_to_string(e->type);
+	}
 }
 
 static const char *origin(const struct entry *e)
@@ -55,6 +63,9 @@ static const char *result(const struct entry *e)
 		return "stalled";
 	case ENTRY_SURPRISE:
 		return "";
+	case ENTRY_CONTROL:
+	case ENTRY_DENIED:
+		return e->result;
 	default:
 		return e->verdict;
 	}

@@ -33,6 +33,8 @@ static const struct {
 	{ MESSAGE_PRESS, ENTRY_PRESS },
 	{ MESSAGE_SURPRISE, ENTRY_SURPRISE },
 	{ MESSAGE_POWER_FAULT, ENTRY_POWER_FAULT },
+	{ MESSAGE_CONTROL, ENTRY_CONTROL },
+	{ MESSAGE_DENIED, ENTRY_DENIED },
 };
 #define N_MESSAGES (sizeof(messages) / sizeof(messages[0]))
 
@@ -44,6 +46,8 @@ const char *entry_type_to_string(enum entry_type t)
 		[ENTRY_PRESS] = "press",
 		[ENTRY_SURPRISE] = "surprise",
 		[ENTRY_POWER_FAULT] = "power-fault",
+		[ENTRY_CONTROL] = "control",
+		[ENTRY_DENIED] = "request-refused",
 	};
 
 	return names[t];

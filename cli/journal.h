@@ -19,9 +19,11 @@ enum entry_type {
 	ENTRY_PRESS,       /* the attention button */
 	ENTRY_SURPRISE,    /* a card or its link was lost */
 	ENTRY_POWER_FAULT,
+	ENTRY_CONTROL,     /* something was set on a slot: hold, adopt, ... */
+	ENTRY_DENIED,      /* a request was turned down by policy */
 	_ENTRY_TYPE_MAX,
 };
-/* "job", "job-stalled", "press", "surprise", "power-fault". */
+/* "job", "job-stalled", "press", "surprise", "power-fault", "control", "request-refused". */
 const char *entry_type_to_string(enum entry_type t);
 
 /* One message. Strings are never NULL; "": the message does not say. */

@@ -7,6 +7,7 @@
  * is described in dbus/org.hotplugd1.Manager.xml.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,25 +17,71 @@
 #include "base/names.h"
 #include "control-dbus.h"
 #include "indicator.h"
+#include "journal.h"
 #include "manager-dbus.h"
 #include "polkit.h"
 #include "registry.h"
 
+/* The shim takes a port within a second unless something in the kernel hangs. Less than
+ * the 25 s after which a caller gives up by himself and knows nothing. */
+#define PORT_CALL_DEADLINE (20 * USEC_PER_SEC)
+
 /* A call that is answered when the shim has done what it asks for. */
 struct port_call {
 	TAILQ_ENTRY(port_call) entry;
-	sd_bus_message *call; /* referenced */
+	struct manager *manager;
+	sd_bus_message *call; /* referenced; NULL: answered at the deadline, but the shim is at it still */
+	sd_event_source *deadline;
 	uint64_t cookie;
 	bool adopt; /* or release */
 	bool released; /* by hand, before; so it stays if the shim refuses */
+	char *slot, *who;
 	char port[HPSHIM_ADDRESS_MAX];
 };
+
+static const char *what_of(const struct port_call *p)
+{
+	return p->adopt ? "adopt" : "release";
+}
 
 static void port_call_free(struct manager *m, struct port_call *p)
 {
 	TAILQ_REMOVE(&m->port_calls, p, entry);
+	sd_event_source_disable_unref(p->deadline);
 	sd_bus_message_unref(p->call);
+	free(p->slot);
+	free(p->who);
 	free(p);
+}
+
+/* Tells the caller and the journal how it ended: @why_not is NULL when it was done. */
+static void port_call_answer(struct port_call *p, const char *why_not)
+{
+	const struct slot *s = manager_slot_by_name(p->manager, p->slot);
+	int r = 0;
+
+	if (s)
+		journal_control(s, what_of(p), p->who, why_not);
+	if (p->call)
+		r = why_not ? sd_bus_reply_method_errorf(p->call, ERROR_FAILED, "%s", why_not) :
+			      sd_bus_reply_method_return(p->call, NULL);
+	if (r < 0)
+		log_warning("Cannot answer a call on the bus: %s", strerror(-r));
+	p->call = sd_bus_message_unref(p->call);
+}
+
+/* The shim goes on, and what it says in the end counts; only the caller waits no longer. */
+static int on_port_deadline(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct port_call *p = userdata;
+	_cleanup_free_ char *why = NULL;
+
+	if (asprintf(&why, "the kernel has not let the shim %s port %s for %" PRIu64 " s; it may do so still: look at "
+		     "'hpctl status %s' and at the kernel's log", what_of(p), p->port,
+		     PORT_CALL_DEADLINE / USEC_PER_SEC, p->slot) < 0)
+		why = NULL;
+	port_call_answer(p, why ?: "the shim has not answered in time");
+	return 0;
 }
 
 static struct port_call *port_call_find(struct manager *m, uint64_t cookie)
@@ -60,23 +107,34 @@ static uint64_t free_cookie(struct manager *m)
 	return 0;
 }
 
-/* Returns 0, -EBUSY (as many wait as there are cookies) or -ENOMEM. */
-static int port_call_new(struct manager *m, sd_bus_message *call, const char *port, bool adopt, struct port_call **ret)
+/* Returns 0, -EBUSY (as many wait as there are cookies) or what keeps us from waiting. */
+static int port_call_new(struct manager *m, sd_bus_message *call, const struct slot *s, const char *who, bool adopt,
+			 struct port_call **ret)
 {
 	uint64_t cookie = free_cookie(m);
 	struct port_call *p;
+	int r;
 
 	if (!cookie)
 		return -EBUSY;
 	p = calloc(1, sizeof(*p));
 	if (!p)
 		return -ENOMEM;
+	p->manager = m;
 	p->call = sd_bus_message_ref(call);
 	p->cookie = cookie;
 	p->adopt = adopt;
-	p->released = registry_is_released(m, port);
-	snprintf(p->port, sizeof(p->port), "%s", port);
+	p->released = registry_is_released(m, s->port);
+	p->slot = strdup(s->name);
+	p->who = strdup(who);
+	snprintf(p->port, sizeof(p->port), "%s", s->port);
 	TAILQ_INSERT_TAIL(&m->port_calls, p, entry);
+	r = p->slot && p->who ? sd_event_add_time_relative(m->event, &p->deadline, CLOCK_MONOTONIC, PORT_CALL_DEADLINE, 0,
+							    on_port_deadline, p) : -ENOMEM;
+	if (r < 0) {
+		port_call_free(m, p);
+		return r;
+	}
 	*ret = p;
 	return 0;
 }
@@ -89,20 +147,17 @@ static int port_call_ask(struct manager *m, const struct port_call *p)
 void control_dbus_op_done(struct manager *m, uint64_t cookie, int error, const char *report)
 {
 	struct port_call *p = port_call_find(m, cookie);
-	int r;
+	_cleanup_free_ char *why = NULL;
 
 	if (!p)
 		return; /* of a daemon before this one: its caller has been told that it ended */
 	if (error != 0 && registry_set_released(m, p->port, p->released) < 0)
 		log_error("Out of memory: port %s may be adopted again", p->port);
 	manager_save(m); /* that a port was given back outlives a restart, once it is told */
-	if (error == 0)
-		r = sd_bus_reply_method_return(p->call, NULL);
-	else
-		r = sd_bus_reply_method_errorf(p->call, ERROR_FAILED, "the shim refuses: %s; see the kernel's log",
-					       report[0] != '\0' ? report : strerror(-error));
-	if (r < 0)
-		log_warning("Cannot answer a call on the bus: %s", strerror(-r));
+	if (error != 0 && asprintf(&why, "the shim refuses: %s; see the kernel's log",
+				   report[0] != '\0' ? report : strerror(-error)) < 0)
+		why = NULL;
+	port_call_answer(p, error == 0 ? NULL : why ?: "the shim refuses; see the kernel's log");
 	port_call_free(m, p);
 }
 
@@ -113,7 +168,7 @@ void control_dbus_ask_again(struct manager *m)
 	TAILQ_FOREACH(p, &m->port_calls, entry) {
 		int r = port_call_ask(m, p);
 
-		if (r < 0) /* the caller's own time-out ends it */
+		if (r < 0) /* its deadline ends it */
 			log_warning("Cannot ask the shim for port %s again: %s", p->port, strerror(-r));
 	}
 }
@@ -123,8 +178,7 @@ void control_dbus_shim_lost(struct manager *m)
 	struct port_call *p;
 
 	while ((p = TAILQ_FIRST(&m->port_calls))) {
-		sd_bus_reply_method_errorf(p->call, ERROR_FAILED, "hpshim was unloaded meanwhile: its slots are with the "
-					   "kernel's own drivers");
+		port_call_answer(p, "hpshim was unloaded meanwhile: its slots are with the kernel's own drivers");
 		port_call_free(m, p);
 	}
 }
@@ -146,7 +200,7 @@ static int do_hold(struct manager *m, struct slot *s, sd_bus_message *call, cons
 	if (on && s->backend != BACKEND_SHIM)
 		return not_ours(s, "hold", error);
 	if (s->hold != on)
-		log_notice("%s: %s by %s", s->name, on ? "held" : "let go", who);
+		journal_control(s, on ? "hold" : "unhold", who, NULL);
 	s->hold = on;
 	manager_slot_changed(m, s);
 	manager_save(m);
@@ -158,6 +212,7 @@ static int do_hold(struct manager *m, struct slot *s, sd_bus_message *call, cons
 static int do_locate(struct manager *m, struct slot *s, sd_bus_message *call, const char *who, sd_bus_error *error)
 {
 	int on, r = sd_bus_message_read(call, "b", &on);
+	bool was_on = s->locate;
 
 	if (r < 0)
 		return r;
@@ -169,6 +224,8 @@ static int do_locate(struct manager *m, struct slot *s, sd_bus_message *call, co
 					 "cannot locate %s: the slot has no attention indicator", s->name);
 	if (r < 0)
 		return sd_bus_error_setf(error, ERROR_FAILED, "cannot locate %s: %s", s->name, strerror(-r));
+	if (was_on != (bool)on)
+		journal_control(s, on ? "locate" : "unlocate", who, NULL);
 	return sd_bus_reply_method_return(call, NULL);
 }
 
@@ -198,6 +255,8 @@ static int do_drive(struct manager *m, struct slot *s, sd_bus_message *call, con
 
 	if (!adopt && s->backend != BACKEND_SHIM && s->port[0] != '\0') {
 		/* It stays so, also when the shim comes. */
+		if (!registry_is_released(m, s->port))
+			journal_control(s, what, who, NULL);
 		r = registry_set_released(m, s->port, true);
 		if (r < 0)
 			return r;
@@ -215,7 +274,7 @@ static int do_drive(struct manager *m, struct slot *s, sd_bus_message *call, con
 	r = no_jobs(m, s->port, what, error);
 	if (r < 0)
 		return r;
-	r = port_call_new(m, call, s->port, adopt, &p);
+	r = port_call_new(m, call, s, who, adopt, &p);
 	if (r == -EBUSY)
 		return sd_bus_error_setf(error, ERROR_BUSY, "cannot %s %s: too many wait for the shim; try again", what, s->name);
 	if (r < 0)

@@ -207,6 +207,37 @@ void journal_event(const struct slot *s, enum slot_event event, const char *what
 		log_notice("%s: %s: %s", s->name, what, meaning[v]);
 }
 
+static void add_request(struct fields *f, const char *what, const char *who)
+{
+	add(f, FIELD_OPERATION, what);
+	add(f, FIELD_ORIGIN, origin_to_string(ORIGIN_DBUS));
+	add(f, FIELD_REQUESTED_BY, who);
+}
+
+void journal_control(const struct slot *s, const char *what, const char *who, const char *why_not)
+{
+	_cleanup_(fields_clear) struct fields f = { 0 };
+
+	add_slot(&f, s);
+	add_request(&f, what, who);
+	add(&f, FIELD_RESULT, job_state_to_string(why_not ? JOB_FAILED : JOB_DONE));
+	add(&f, FIELD_REASON, why_not);
+	log_fields(why_not ? LOG_WARNING : LOG_NOTICE, MESSAGE_CONTROL, f.list, f.n, "%s: %s by %s%s%s", s->name, what, who,
+		   why_not ? ": " : "", why_not ?: "");
+}
+
+void journal_denied(const struct slot *s, enum operation operation, const char *who, const char *reason)
+{
+	_cleanup_(fields_clear) struct fields f = { 0 };
+	const char *what = operation_to_string(operation);
+
+	add_slot(&f, s);
+	add_request(&f, what, who);
+	add(&f, FIELD_RESULT, job_state_to_string(JOB_REFUSED));
+	add(&f, FIELD_REASON, reason);
+	log_fields(LOG_WARNING, MESSAGE_DENIED, f.list, f.n, "%s: %s asked for by %s is refused: %s", s->name, what, who, reason);
+}
+
 void journal_adopted(const struct slot *s)
 {
 	_cleanup_(fields_clear) struct fields f = { 0 };

@@ -21,6 +21,7 @@
 #include "callers.h"
 #include "control-dbus.h"
 #include "job-dbus.h"
+#include "journal.h"
 #include "manager-dbus.h"
 #include "polkit.h"
 #include "slot-dbus.h"
@@ -140,8 +141,7 @@ static int refuse_protected(struct manager *m, struct slot *s, const struct requ
 	if (!s->policy.protect || request->force || !s->occupied || engine_slot_job(m->engine, s->handle) ||
 	    (request->operation != OPERATION_EJECT && request->operation != OPERATION_REPLACE))
 		return 0;
-	log_notice("%s: %s asked for by %s is refused: the slot is protected (HOTPLUGD_PROTECT)", s->name, what,
-		   request->requested_by);
+	journal_denied(s, request->operation, request->requested_by, "the slot is protected (HOTPLUGD_PROTECT)");
 	return sd_bus_error_setf(error, ERROR_PROTECTED,
 				 "cannot %s %s: the slot is protected by policy (HOTPLUGD_PROTECT); "
 				 "take that away, or use --force", what, s->name);

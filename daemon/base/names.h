@@ -62,6 +62,8 @@
 #define MESSAGE_POWER_FAULT   "fb2f7e11d4974662b75ee00469ec1f57"
 #define MESSAGE_ADOPTED       "61430a025e9a4000ab6c20be902a3222"
 #define MESSAGE_RELEASED      "90d5c145bb7447218d2707036a9feaf8"
+#define MESSAGE_CONTROL       "dcd5754785ec4254bdcb97e45aad31b2"
+#define MESSAGE_DENIED        "ba9417ab1000495cb9c67ddae1616860"
 
 /* Fields of these messages, where they make sense. */
 #define FIELD_SLOT         "HOTPLUGD_SLOT"         /* slot3 */
@@ -69,7 +71,7 @@
 #define FIELD_DEVICES      "HOTPLUGD_DEVICES"      /* what is in the slot: nvme0n1 eth0 */
 #define FIELD_DRIVERS      "HOTPLUGD_DRIVERS"      /* of these: nvme e1000e */
 #define FIELD_JOB          "HOTPLUGD_JOB"          /* its number */
-#define FIELD_OPERATION    "HOTPLUGD_OPERATION"    /* eject, insert, replace, rescan */
+#define FIELD_OPERATION    "HOTPLUGD_OPERATION"    /* eject, insert, replace, rescan; what people set: hold, unhold, ... */
 #define FIELD_ORIGIN       "HOTPLUGD_ORIGIN"       /* button, surprise, sysfs, dbus, udev, boot */
 #define FIELD_RESULT       "HOTPLUGD_RESULT"       /* done, failed, refused, cancelled, gone */
 #define FIELD_REASON       "HOTPLUGD_REASON"       /* a sentence */

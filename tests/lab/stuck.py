@@ -44,7 +44,7 @@ def message():
         waiting += bus.recv(65536)
 
 def call(destination, path, interface, member, signature="", body=b""):
-    """Milliseconds until the answer, and whether it was an error."""
+    """Milliseconds until the answer, whether it was an error, and its body."""
     global serial
     serial += 1
     fields = b""
@@ -59,7 +59,7 @@ def call(destination, path, interface, member, signature="", body=b""):
         kind, fields = answer[1], answer[16:16 + struct.unpack_from("<I", answer, 12)[0]]
         # REPLY_SERIAL: field 5, type u, on a multiple of 8
         if kind in (2, 3) and b"\x05\x01u\0" + struct.pack("<I", serial) in fields:
-            return (time.monotonic() - start) * 1000, kind == 3
+            return (time.monotonic() - start) * 1000, kind == 3, answer[-struct.unpack_from("<I", answer, 4)[0]:]
 
 call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
 HOTPLUGD = "org.hotplugd1"
@@ -67,14 +67,31 @@ MANAGER = "/org/hotplugd1", "org.hotplugd1.Manager"
 took = {}
 def measure(name, *what):
     times = took.setdefault(name, {"ms": [], "errors": 0})
-    ms, error = call(*what)
+    ms, error, body = call(*what)
     times["ms"].append(round(ms, 2))
     times["errors"] += error
+    return body
+slot = text(OTHER)
+config = os.open(f"/sys/bus/pci/devices/{PORT}/config", os.O_RDONLY)
+at = os.pread(config, 1, 0x34)[0]
+while os.pread(config, 1, at)[0] != 0x10:       # the PCI Express capability
+    at = os.pread(config, 1, at + 1)[0]
+def attention():
+    """The indicator that the hardware shows, bits 7:6 of Slot Control: 2 blinks, 3 is off."""
+    return os.pread(config, 1, at + 0x18)[0] >> 6
+def measure_led(on):
+    start = time.monotonic()
+    measure("locate", HOTPLUGD, *MANAGER, "Locate", "sb", pad(slot, 4) + struct.pack("<I", on))
+    while attention() != (2 if on else 3) and time.monotonic() < start + 10:
+        time.sleep(0.001)
+    took.setdefault("LED", {"ms": [], "errors": 0})["ms"].append(round((time.monotonic() - start) * 1000, 2))
 for turn in range(ROUNDS):
     measure("bus", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId")
     measure("list", HOTPLUGD, "/org/hotplugd1", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
-    measure("request", HOTPLUGD, *MANAGER, "Insert", "sa{sv}", pad(pad(text(OTHER), 4) + struct.pack("<I", 0)))
-    measure("cancel", HOTPLUGD, *MANAGER, "CancelJob", "u", struct.pack("<I", 0xffffff))
+    measure_led(turn % 2 == 0)
+    job = measure("request", HOTPLUGD, *MANAGER, "Eject", "sa{sv}", pad(pad(slot, 4) + struct.pack("<I", 0)))
+    number = int(job.rstrip(b"\0").rpartition(b"/")[2])
+    measure("cancel", HOTPLUGD, *MANAGER, "CancelJob", "u", struct.pack("<I", number))
 print(json.dumps(took))
 '''
 
@@ -120,7 +137,12 @@ def power(g, slot):
 
 
 def answers(g, other, rounds=20):
-    """Milliseconds of the answers to calls of each kind, slowest first."""
-    source = f"ROUNDS, OTHER = {rounds}, {f'slot{other}'!r}\n" + CALLS
+    """Milliseconds of the answers to calls of each kind, slowest first: a list, the
+    attention indicator of another slot (and until the hardware shows it), an eject of
+    that slot, and the cancel of that."""
+    port = slots(g)[f"slot{other}"]["address"]
+    source = f"ROUNDS, OTHER, PORT = {rounds}, {f'slot{other}'!r}, {port!r}\n" + CALLS
     took = json.loads(g.run(["python3", "-c", source], timeout=60).out)
+    refused = {name: times["errors"] for name, times in took.items() if times["errors"]}
+    assert not refused, refused
     return {name: sorted(times["ms"], reverse=True) for name, times in took.items()}

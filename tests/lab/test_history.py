@@ -54,3 +54,23 @@ def test_history_tells_of_ejects_and_inserts_and_outlives_the_daemon(guest):
     refused = g.run("hpctl history", user="user", check=False)
     assert refused.rc == 6 and "systemd-journal" in refused.err
     g.run("systemctl start hotplugd")
+
+
+def test_history_tells_what_was_set_on_a_slot_and_what_policy_turned_down(guest):
+    g = guest("flat", fresh=True)
+    plug(g, "nvme", 2)
+    g.run("hpctl hold slot2 && hpctl hold slot2 && hpctl unhold slot2 && hpctl locate slot2 && hpctl locate slot2 off &&"
+          " hpctl release slot2 && hpctl adopt slot2", timeout=DONE)
+    told = [e for e in history(g, "slot2") if e["type"] == "control"]
+    assert [(e["operation"], e["result"], e["origin"], e["requested_by"]) for e in told] == \
+        [(what, "done", "dbus", "uid 0") for what in ("hold", "unhold", "locate", "unlocate", "release", "adopt")]
+
+    g.run("mkdir -p /run/udev/rules.d && cat >/run/udev/rules.d/90-test.rules && udevadm control --reload &&"
+          " udevadm trigger --settle -c change -s block",
+          stdin='SUBSYSTEM=="block", KERNEL=="nvme0n1", ENV{HOTPLUGD_PROTECT}="1"\n')
+    g.wait_until("hpctl status slot2 | grep -qi protect", DONE)
+    assert g.run("hpctl eject slot2", check=False).rc == 5
+    last = history(g, "nvme0n1")[-1]
+    assert (last["type"], last["operation"], last["result"], last["job"]) == ("request-refused", "eject", "refused", None)
+    assert "HOTPLUGD_PROTECT" in last["reason"]
+    assert g.out("hpctl history slot2").splitlines()[-1].split()[2:6] == ["slot2", "eject", "dbus", "refused"]

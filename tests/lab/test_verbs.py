@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from lab import stuck
 from lab.hotplug import DONE, ejected, plug, slots, until_state
 
 
@@ -199,3 +200,21 @@ def test_wrong_input_names_what_is_wrong(flat):
     for verb in ("hold", "unhold", "locate", "adopt", "release", "replace", "eject --all"):
         done = flat.run(f"hpctl {verb} slot9", check=False)
         assert done.rc == 3 and "slot9" in done.err and "slot1" in done.err, verb
+
+
+@pytest.mark.expect_hang
+def test_who_adopts_is_told_when_the_kernel_does_not_let_go_of_the_port(guest):
+    g = guest("flat", fresh=True)
+    stuck.prepare(g, 4, -1)
+    g.run("hpctl release slot4", timeout=DONE)
+    g.spawn("echo 0 >/sys/bus/pci/slots/4/power")
+    g.wait_until("grep -qs hpstuck_remove /proc/[0-9]*/stack", DONE)
+    done = g.run("hpctl adopt slot4", check=False, timeout=DONE)
+    assert done.rc == 1 and "has not let the shim adopt port" in done.err and "slot4" in done.err
+    # it is nobody else's trouble
+    g.run("hpctl list && hpctl locate slot2 && hpctl locate slot2 off", timeout=DONE)
+    plug(g, "nvme", 3)
+    stuck.release(g)
+    g.wait_until("hpctl --no-legend list slot4 | grep -q shim", DONE)
+    assert [(e["operation"], e["result"]) for e in json.loads(g.out("hpctl --json history slot4"))["history"]
+            if e["type"] == "control"] == [("release", "done"), ("adopt", "failed"), ("adopt", "done")]
