@@ -98,7 +98,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *unuse
 			continue;
 		c->result = xstrdup(result);
 		xreplace(&c->slot, slot);
-		xreplace(&c->reason, reason);
+		xreplace_printable(&c->reason, reason, false);
 		if (c->asked)
 			all->n_running--;
 	}

@@ -20,7 +20,8 @@ struct control {
 	bool on;
 };
 
-static enum exit_code control_slot(struct client *c, const struct control *control, const char *slot)
+/* *ret_reason: why not, to be freed; the person has been told. */
+static enum exit_code control_slot(struct client *c, const struct control *control, const char *slot, char **ret_reason)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	_cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -30,33 +31,51 @@ static enum exit_code control_slot(struct client *c, const struct control *contr
 		r = sd_bus_message_append(m, "s", slot);
 	if (r >= 0 && control->takes_switch)
 		r = sd_bus_message_append(m, "b", control->on);
-	if (r < 0)
-		return client_bus_error("cannot ask hotplugd", r);
+	if (r < 0) {
+		*ret_reason = xstrdup("cannot ask hotplugd");
+		return client_bus_error(*ret_reason, r);
+	}
 	r = sd_bus_call(c->bus, m, client_call_timeout(c), &error, NULL);
-	return r < 0 ? error_report(slot, &error) : EXIT_CODE_OK;
+	if (r >= 0)
+		return EXIT_CODE_OK;
+	*ret_reason = error_text(&error);
+	return error_report(slot, &error);
+}
+
+/* Nobody is asked again after a "no", nor one who is not there. */
+static bool is_final(enum exit_code code)
+{
+	return code == EXIT_CODE_NOT_AUTHORIZED || code == EXIT_CODE_NOT_RUNNING;
 }
 
 static enum exit_code control_slots(const struct options *o, struct client *c, const struct control *control,
 				    struct slot *const *slots)
 {
 	struct json_object *object = json_new_object(), *array = json_new_array();
-	enum exit_code worst = EXIT_CODE_OK;
+	enum exit_code worst = EXIT_CODE_OK, code = EXIT_CODE_OK;
+	_cleanup_free_ char *reason = NULL;
 
 	for (; *slots; slots++) {
 		struct json_object *entry = json_new_object();
-		enum exit_code code = control_slot(c, control, (*slots)->name);
+
+		if (is_final(code)) {
+			xreplace(&reason, "not tried, for the same reason");
+			error_print("%s: %s", (*slots)->name, reason);
+		} else {
+			free(reason);
+			reason = NULL;
+			code = control_slot(c, control, (*slots)->name, &reason);
+		}
 
 		json_add_string(entry, "slot", (*slots)->name);
 		json_add_string(entry, "operation", control->name);
 		json_add_string(entry, "result", code == EXIT_CODE_OK ? "done" : "error");
+		json_add_string_or_null(entry, "reason", reason ?: "");
 		json_add(entry, "exit_code", json_object_new_int(code));
 		json_append(array, entry);
 		if (code == EXIT_CODE_OK && !o->json)
 			printf("%s: %s\n", (*slots)->name, control->done);
 		worst = error_worse(worst, code);
-		/* Nobody is asked again after a "no", and nobody who is not there. */
-		if (code == EXIT_CODE_NOT_AUTHORIZED || code == EXIT_CODE_NOT_RUNNING)
-			break;
 	}
 	json_add(object, "results", array);
 	if (o->json)

@@ -96,7 +96,7 @@ static enum exit_code print_table(const struct options *o, const struct journal 
 {
 	static const struct column columns[] = {
 		{ "TIME", 0 }, { "SLOT", 0 }, { "WHAT", 0 }, { "ORIGIN", 0 }, { "RESULT", 0 },
-		{ "TOOK", SCOLS_FL_RIGHT }, { "BY", 0 }, { "DETAILS", SCOLS_FL_TRUNC },
+		{ "TOOK", SCOLS_FL_RIGHT }, { "BY", 0 }, { "DETAILS", SCOLS_FL_WRAP },
 	};
 	const size_t n = sizeof(columns) / sizeof(columns[0]);
 	struct libscols_table *t = table_new(o, columns, n);

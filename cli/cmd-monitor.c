@@ -151,13 +151,15 @@ static void tell_job(struct monitor *mon, const struct job *j, bool is_new)
 
 static int on_job_removed(struct monitor *mon, sd_bus_message *m)
 {
-	const char *path, *slot, *result, *reason;
+	const char *path, *slot, *result, *said;
+	_cleanup_free_ char *reason = NULL;
 	const struct job *j;
 	uint32_t id;
-	int r = sd_bus_message_read(m, "uosss", &id, &path, &slot, &result, &reason);
+	int r = sd_bus_message_read(m, "uosss", &id, &path, &slot, &result, &said);
 
 	if (r < 0)
 		return r;
+	reason = printable(said, false);
 	j = model_job_by_path(&mon->model, path);
 	if (is_wanted(mon, slot)) {
 		if (mon->o->json) {

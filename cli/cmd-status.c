@@ -50,6 +50,13 @@ static void print_state(const struct slot *s)
 
 static void print_policy(const struct slot *s)
 {
+	if (streq(s->backend, "native")) {
+		line("Button", "the kernel's own driver ejects after 5s, whatever the slot is used for, and brings up");
+		line("", "new cards. To have hotplugd do that: hpctl adopt %s", s->name);
+		if (s->protect)
+			line("Protected", "yes (%s): hpctl does not eject it without --force; the button does", UDEV_PROPERTY_PROTECT);
+		return;
+	}
 	if (streq(s->button_policy, "eject")) {
 		_cleanup_free_ char *grace = format_span(s->grace_usec);
 
@@ -96,7 +103,7 @@ static void print_job(const struct slot *s, const struct job *j)
 	age = format_job_age(j);
 	names = format_device_names(s);
 	stage = format_stage(j, names);
-	line("Job", "%" PRIu32 " %s, %s for %s: %s", j->id, j->operation, j->state, age, stage);
+	line("Job", "%" PRIu32 " %s, %s: %s (in step %s for %s)", j->id, j->operation, j->state, stage, j->step, age);
 	line("", "started by %s (%s)", *j->requested_by ? j->requested_by : j->origin, j->origin);
 	if (j->stalled)
 		line("", "stalled in step %s: nothing goes on before it ends", j->step);

@@ -88,7 +88,8 @@ static char *fill_in(const char *format, const char *message)
 char *error_text(const sd_bus_error *e)
 {
 	const struct known_error *k = find(e);
-	_cleanup_free_ char *message = without_full_stop(e->message && *e->message ? e->message : e->name ?: "no reason given");
+	_cleanup_free_ char *said = printable(e->message && *e->message ? e->message : e->name ?: "no reason given", false),
+			    *message = without_full_stop(said);
 
 	return fill_in(k && k->text ? k->text : "%s", message);
 }

@@ -212,6 +212,7 @@ struct json_object *json_job(const struct job *j)
 	json_add_string_or_null(object, "stack", j->stack);
 	json_add_string(object, "requested_by", j->requested_by);
 	json_add_seconds(object, "age_sec", now > j->state_since_usec ? now - j->state_since_usec : 0);
+	json_add_seconds(object, "step_age_sec", now > j->step_since_usec ? now - j->step_since_usec : 0);
 	if (j->deadline_usec == USEC_INFINITY)
 		json_add(object, "due_in_sec", NULL);
 	else

@@ -79,7 +79,7 @@ char *format_job_age(const struct job *j)
 {
 	uint64_t now = now_monotonic();
 
-	return format_span(now > j->state_since_usec ? now - j->state_since_usec : 0);
+	return format_span(now > j->step_since_usec ? now - j->step_since_usec : 0);
 }
 
 static uint64_t seconds_left(uint64_t deadline)
@@ -127,10 +127,10 @@ static const struct column slot_columns[N_SLOT_COLUMNS] = {
 	[COLUMN_BACKEND] = { "BACKEND", 0 },
 	[COLUMN_KIND] = { "KIND", 0 },
 	[COLUMN_STATE] = { "STATE", 0 },
-	[COLUMN_DEVICES] = { "DEVICES", SCOLS_FL_TRUNC },
+	[COLUMN_DEVICES] = { "DEVICES", SCOLS_FL_WRAP },
 	[COLUMN_JOB] = { "JOB", 0 },
 	/* Last, and only if the administrator has named a slot. */
-	[COLUMN_LABEL] = { "LABEL", SCOLS_FL_TRUNC },
+	[COLUMN_LABEL] = { "LABEL", SCOLS_FL_WRAP },
 };
 
 static int add_slot(struct libscols_table *t, struct libscols_line *above, const struct model *m, const struct slot *s)
@@ -211,7 +211,7 @@ enum exit_code format_job_table(const struct options *o, const struct model *m)
 {
 	static const struct column columns[] = {
 		{ "ID", SCOLS_FL_RIGHT }, { "SLOT", 0 }, { "OPERATION", 0 }, { "ORIGIN", 0 },
-		{ "STATE", 0 }, { "STEP", 0 }, { "AGE", SCOLS_FL_RIGHT }, { "BY", SCOLS_FL_TRUNC },
+		{ "STATE", 0 }, { "STEP", 0 }, { "AGE", SCOLS_FL_RIGHT }, { "BY", SCOLS_FL_WRAP },
 	};
 	const size_t n = sizeof(columns) / sizeof(columns[0]);
 	struct libscols_table *t = table_new(o, columns, n);

@@ -29,7 +29,7 @@ char *format_devices(const struct slot *s);
 char *format_device_names(const struct slot *s);
 /* "7 eject committing". */
 char *format_job(const struct job *j);
-/* How long the job is in its state: "12s". */
+/* How long the job is in its step: "12s". */
 char *format_job_age(const struct job *j);
 /* What the job does at this moment: "removing nvme0n1". devices: as of
  * format_device_names(), taken when the job was started. */

@@ -63,6 +63,7 @@ struct job {
 	bool stalled;
 	char *stack;
 	uint64_t state_since_usec;
+	uint64_t step_since_usec;
 	uint64_t deadline_usec;
 	char *reason;
 };

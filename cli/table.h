@@ -9,7 +9,7 @@
 
 struct column {
 	const char *name;
-	int flags; /* SCOLS_FL_… */
+	int flags; /* SCOLS_FL_…; WRAP: goes on in a line below where the terminal is too narrow */
 };
 
 /* A cell's text belongs to the table, its colour does not. */

@@ -114,6 +114,47 @@ char *without_full_stop(const char *s)
 	return copy;
 }
 
+/* Bytes of the UTF-8 character there, 0 for what is none and for a control character. */
+static size_t character_size(const char *s, bool keep_lines)
+{
+	unsigned char first = (unsigned char)*s;
+	size_t n = first < 0x80 ? 1 : first >= 0xf0 && first < 0xf5 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
+
+	if (first >= 0xf5 || first == 0x7f || (first < 0x20 && !(keep_lines && first == '\n')))
+		return 0;
+	if (first == 0xc2 && (unsigned char)s[1] < 0xa0) /* U+0080 to U+009F: CSI and the like */
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+char *printable(const char *s, bool keep_lines)
+{
+	char *text = xrealloc_array(NULL, 4 * strlen(s) + 1, 1), *end = text;
+
+	while (*s) {
+		size_t n = character_size(s, keep_lines);
+
+		if (n > 0)
+			end = mempcpy(end, s, n);
+		else
+			end += sprintf(end, "\\%03o", (unsigned char)*s);
+		s += n ?: 1;
+	}
+	*end = '\0';
+	return text;
+}
+
+void xreplace_printable(char **s, const char *with, bool keep_lines)
+{
+	char *copy = printable(with, keep_lines);
+
+	free(*s);
+	*s = copy;
+}
+
 const char *ellipsis(void)
 {
 	return streq(nl_langinfo(CODESET), "UTF-8") ? "…" : "...";

@@ -51,6 +51,13 @@ char *format_span(uint64_t usec);
  * are continued in ours. */
 char *without_full_stop(const char *s);
 
+/* Text from the hardware, the daemon or the journal as it may go to a terminal, to be
+ * freed: what is no printable UTF-8 as "\033", as in /proc/mounts; line feeds too,
+ * unless they are to be kept. (libsmartcols would do "\x1b" once more.) */
+char *printable(const char *s, bool keep_lines);
+/* Replaces a string on the heap by that. */
+void xreplace_printable(char **s, const char *with, bool keep_lines);
+
 /* "…", or "..." where the locale cannot show it. */
 const char *ellipsis(void);
 

@@ -75,6 +75,8 @@ static int get_property(sd_bus *bus, const char *path, const char *interface, co
 	}
 	if (strcmp(name, "StateSinceUSec") == 0)
 		return sd_bus_message_append(reply, "t", job->state_since);
+	if (strcmp(name, "StepSinceUSec") == 0)
+		return sd_bus_message_append(reply, "t", job->step_since);
 	if (strcmp(name, "DeadlineUSec") == 0)
 		return sd_bus_message_append(reply, "t", job->step_deadline);
 	if (strcmp(name, "Reason") == 0)
@@ -134,6 +136,7 @@ static const sd_bus_vtable job_vtable[] = {
 	CHANGING_PROPERTY("Stalled", "b"),
 	CHANGING_PROPERTY("Stack", "s"),
 	CHANGING_PROPERTY("StateSinceUSec", "t"),
+	CHANGING_PROPERTY("StepSinceUSec", "t"),
 	CHANGING_PROPERTY("DeadlineUSec", "t"),
 	CHANGING_PROPERTY("Reason", "s"),
 	SD_BUS_METHOD("Cancel", NULL, NULL, method_cancel, SD_BUS_VTABLE_UNPRIVILEGED),
@@ -185,7 +188,7 @@ void job_dbus_changed(struct manager *m, const struct job *job)
 		return; /* the object goes: JobRemoved tells the result */
 	if (path)
 		r = sd_bus_emit_properties_changed(m->bus, path, INTERFACE_JOB, "State", "Step", "Stalled", "Stack",
-						   "StateSinceUSec", "DeadlineUSec", "Reason", NULL);
+						   "StateSinceUSec", "StepSinceUSec", "DeadlineUSec", "Reason", NULL);
 	warn_unless_sent(job, r);
 }
 

@@ -110,7 +110,7 @@ static void job_changed(struct fake_job *j)
 	char *path = job_path(j);
 
 	check(sd_bus_emit_properties_changed(bus, path, INTERFACE_JOB, "State", "Step", "Stalled", "StateSinceUSec",
-					     "DeadlineUSec", "Reason", NULL), "signal");
+					     "StepSinceUSec", "DeadlineUSec", "Reason", NULL), "signal");
 	free(path);
 }
 
@@ -424,7 +424,7 @@ static int get_job(sd_bus *b, const char *path, const char *interface, const cha
 		return sd_bus_message_append(reply, "s", "");
 	if (strcmp(name, "Stalled") == 0)
 		return sd_bus_message_append(reply, "b", j->stalled);
-	if (strcmp(name, "StateSinceUSec") == 0)
+	if (strcmp(name, "StateSinceUSec") == 0 || strcmp(name, "StepSinceUSec") == 0)
 		return sd_bus_message_append(reply, "t", j->since);
 	if (strcmp(name, "DeadlineUSec") == 0)
 		return sd_bus_message_append(reply, "t", strcmp(j->steps[j->at].step, "turn") == 0 ? NEVER : j->deadline);
@@ -542,6 +542,7 @@ static const sd_bus_vtable job_vtable[] = {
 	CHANGING("Stalled", "b", get_job),
 	CHANGING("Stack", "s", get_job),
 	CHANGING("StateSinceUSec", "t", get_job),
+	CHANGING("StepSinceUSec", "t", get_job),
 	CHANGING("DeadlineUSec", "t", get_job),
 	CHANGING("Reason", "s", get_job),
 	SD_BUS_VTABLE_END,

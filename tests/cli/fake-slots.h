@@ -55,7 +55,7 @@ struct fake_slot {
 
 static struct fake_slot slots[] = {
 	{ "slot10", "0000:00:0a.0", "fault", "", NULL, NULL, "open", "down", ERROR, NULL, ERROR_LATCH_OPEN,
-	  "cannot insert slot10: the latch is open; close it first" },
+	  "cannot insert slot10: the latch is open or torn\x1b[31m\n\xc2\x9b out; close it first" },
 	{ "slot1", "0000:00:01.0", "on", "front left", "nvme0n1", "nvme", "", "up", ENDS, NULL, "done", "" },
 	{ "slot1-1", "0000:00:01.1", "on", "", "eth1", "e1000e", "closed", "", ENDS, check_steps, "gone",
 	  "A slot above is being ejected by job 5, and this slot goes with it." },
@@ -69,7 +69,7 @@ static struct fake_slot slots[] = {
 	  "/dev/nvme6n1 is mounted on /data." },
 	{ "slot7", "0000:00:07.0", "on", "", "nvme7n1", "nvme", "", "up", STOPS, commit_steps, NULL, NULL },
 	{ "slot8", "0000:00:08.0", "on", "", "nvme8n1", "nvme", "", "up", STOPS, window_steps, NULL, NULL },
-	{ "slot9", "0000:00:09.0", "on", "", "nvme9n1", "nvme", "", "up", ENDS_EARLY, NULL, "done", "" },
+	{ "slot9", "0000:00:09.0", "on", "\x1b[2J\xc3\xbc", "nvme9n1", "nvme", "", "up", ENDS_EARLY, NULL, "done", "" },
 	{ "slot20", "0000:00:14.0", "on", "", "nvme20n1", "nvme", "", "up", RESTARTS, commit_steps, NULL, NULL },
 	{ "slot21", "0000:00:15.0", "on", "", "nvme21n1", "nvme", "", "up", QUITS, commit_steps, NULL, NULL },
 	{ "slot22", "0000:00:16.0", "on", "", "nvme22n1", "nvme", "", "up", ERROR, NULL, ERROR_NOT_AUTHORIZED,

@@ -101,7 +101,7 @@ class Listing(BusCase):
         out = self.said("status", "slot1", "slot8")
         for text in ["slot1 - front left", "State: on (power on, card present)", "Link: up", "Latch: no sensor",
                      "Button: ejects after 5s", "0000:01:00.0 Made-up Device", "driver nvme: nvme0n1",
-                     "Job: none", "1 eject, grace for", "started by uid 0 (dbus)"]:
+                     "Job: none", "1 eject, grace: eject begins in", "(in step window for ", "started by uid 0 (dbus)"]:
             self.assertIn(text, out)
 
     def test_status_tells_about_the_daemon_and_a_missing_shim(self):
@@ -218,6 +218,14 @@ class Results(BusCase):
         self.assertEqual(self.refused("eject", "slot5", code=1),
                          "hpctl: slot5: eject failed: The slot did not power off. See: journalctl -u hotplugd.\n")
 
+    def test_no_text_of_others_moves_the_cursor(self):
+        self.fake()
+        shown = r"\033[2Jü"
+        self.assertIn(f"slot9 - {shown}", self.said("status", "slot9"))
+        self.assertIn(shown, self.said("list", "slot9"))
+        self.assertEqual(self.json("list", "slot9")["slots"][0]["label"], shown)
+        self.assertIn(r"torn\033[31m\012\302\233 out", self.refused("insert", "slot10", code=5))
+
     def test_insert_without_a_card_exits_1(self):
         self.fake()
         self.assertIn("no card in the slot", self.refused("insert", "slot2", code=1))
@@ -316,6 +324,7 @@ class Results(BusCase):
         for verb, backend in (("release", "native"), ("adopt", "shim")):
             self.said(verb, "slot1")
             self.assertEqual(self.json("list", "slot1")["slots"][0]["backend"], backend)
+            self.assertEqual("the kernel's own driver ejects" in self.said("status", "slot1"), backend == "native")
 
     def test_what_is_set_has_a_result_for_each_slot(self):
         self.fake()
@@ -323,8 +332,19 @@ class Results(BusCase):
         self.assertEqual([(result["slot"], result["operation"], result["result"]) for result in results],
                          [("slot1", "hold", "done"), ("slot2", "hold", "done")])
         self.assertIn("slot99", self.refused("hold", "slot1", "slot99", code=3))
-        self.assertEqual(self.hpctl("hold", "slot22", "slot1").returncode, 6)
         self.assertFalse(self.json("list", "slot3")["slots"][0]["hold"])
+
+    def test_after_a_no_nothing_more_is_set_and_each_slot_has_its_reason(self):
+        self.fake()
+        done = self.hpctl("--json", "hold", "slot2", "slot22", "slot1")
+        self.assertEqual(done.returncode, 6)
+        results = {result["slot"]: result for result in json.loads(done.stdout)["results"]}
+        self.assertEqual((results["slot2"]["result"], results["slot2"]["reason"]), ("done", None))
+        self.assertEqual((results["slot22"]["result"], results["slot22"]["exit_code"]), ("error", 6))
+        self.assertIn("polkit says no", results["slot22"]["reason"])
+        self.assertEqual(results["slot1"]["reason"], "not tried, for the same reason")
+        self.assertIn("slot1: not tried", done.stderr)
+        self.assertFalse(self.json("list", "slot1")["slots"][0]["hold"])
 
 
 class Following(BusCase):
@@ -458,6 +478,12 @@ class Terminal(BusCase):
         self.assertEqual(terminal.finish(), 0)
         for line in re.split(r"[\r\n]|\x1b\[K", terminal.out):
             self.assertLess(len(re.sub(r"\x1b\[\w*", "", line)), 40, line)
+
+    def test_what_is_too_wide_for_a_table_goes_on_below(self):
+        self.fake()
+        terminal = self.terminal("list", "slot1-1", columns=52)
+        self.assertEqual(terminal.finish(), 0)
+        self.assertRegex(terminal.out, r"eth1 \(e1 *\r?\n +000e\) *\r?\n")
 
     def test_colours_are_for_terminals_without_no_color(self):
         self.fake()
