@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Others do something with the same devices by hand, past hotplugd: the files of
+pci-sysfs.c are there for everybody."""
+
+import json
+
+from lab.hotplug import DONE, plug, slots, until_state
+
+# Rescans the bus below a port, again and again, until its input ends.
+RESCANS = r'''
+import os, select, sys
+number = 0
+while not select.select([sys.stdin], [], [], 0)[0]:
+    with open(sys.argv[1] + "/rescan", "w") as file:
+        file.write("1")
+    number += 1
+print(number)
+'''
+
+
+def function(slot):
+    return next(device for device in slot["devices"] if device["driver"] == "nvme")["address"]
+
+
+def test_power_is_not_cut_under_devices_that_a_rescan_by_hand_brings_back(guest):
+    g = guest("flat", fresh=True)
+    slot = plug(g, "nvme", 3)
+    rescans = g.spawn(["python3", "-u", "-c", RESCANS, f"/sys/bus/pci/devices/{slot['address']}"], stdin=None)
+    kept = 0
+    for _ in range(6):
+        start = g.serial.size()
+        done = g.run("hpctl eject slot3", check=False, timeout=DONE)
+        if done.rc == 0:
+            g.wait_deleted("nvme3", DONE)
+            plug(g, "nvme", 3)
+        else:
+            kept += 1
+            assert done.rc == 1 and "There are devices in the slot, so it stays powered" in done.err, done
+            g.wait_bound(3, "nvme", DONE)
+            assert slots(g)["slot3"]["power"]
+        # what a driver says that has lost its device
+        assert not g.serial.trouble(start)
+    rescans.end_input()
+    print(f"kept on {kept} of 6 times, {rescans.wait(DONE).out.strip()} rescans")
+    assert g.out("dmesg | grep -c 'controller is gone\\|Surprise' || true") == "0"
+    assert json.loads(g.out("hpctl --json jobs"))["jobs"] == []
+
+
+def test_devices_removed_by_hand_are_missed_and_the_slot_is_ejected_all_the_same(guest):
+    g = guest("flat")
+    slot = plug(g, "nvme", 4)
+    g.run(f"echo 1 >/sys/bus/pci/devices/{function(slot)}/remove", timeout=DONE)
+    g.wait_until("hpctl --json list slot4 | grep -q '\"devices\": *\\[ *\\]'", DONE)
+    assert slots(g)["slot4"]["power"]
+    g.run("hpctl eject slot4", timeout=DONE)
+    g.wait_deleted("nvme4", DONE)
+    until_state(g, "slot4", "empty")
+
+
+def test_a_driver_unbound_by_hand_is_no_reason_to_do_anything(guest):
+    g = guest("flat")
+    address = function(plug(g, "nvme", 5))
+    g.run(f"echo {address} >/sys/bus/pci/drivers/nvme/unbind", timeout=DONE)
+    g.wait_until(f"hpctl --json list slot5 | grep -q '\"driver\": *null'", DONE)
+    assert slots(g)["slot5"]["state"] == "on" and json.loads(g.out("hpctl --json jobs"))["jobs"] == []
+    g.run(f"echo {address} >/sys/bus/pci/drivers/nvme/bind", timeout=DONE)
+    g.wait_until("hpctl --no-legend list slot5 | grep -q nvme0n1", DONE)
