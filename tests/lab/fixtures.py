@@ -35,6 +35,7 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    config.addinivalue_line("markers", "idle: needs a machine that does nothing else, so it is run by name")
     config.addinivalue_line("markers", "expect_hang: what the kernel complains of is what is tested")
 
 

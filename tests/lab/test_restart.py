@@ -9,6 +9,9 @@ import pytest
 from lab import stuck
 from lab.hotplug import DONE, WINDOW, ejected, plug, slots, until_state
 
+# Windows of five seconds have to be met.
+pytestmark = pytest.mark.idle
+
 KILL = 'p=$(systemctl show hotplugd -p MainPID --value); [ "${p:-0}" -le 0 ] || kill -9 "$p"'
 UP = "busctl call org.hotplugd1 /org/hotplugd1 org.freedesktop.DBus.Peer Ping"
 WORKER = "@/usr/lib/hotplugd/hotplugd-worker"
