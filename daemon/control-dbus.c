@@ -57,11 +57,10 @@ static void port_call_free(struct manager *m, struct port_call *p)
 /* Tells the caller and the journal how it ended: @why_not is NULL when it was done. */
 static void port_call_answer(struct port_call *p, const char *why_not)
 {
-	const struct slot *s = manager_slot_by_name(p->manager, p->slot);
 	int r = 0;
 
-	if (s)
-		journal_control(s, what_of(p), p->who, why_not);
+	/* The slot may be on its way from one driver to the other. */
+	journal_control(manager_slot_by_name(p->manager, p->slot), p->slot, what_of(p), p->who, why_not);
 	if (p->call)
 		r = why_not ? sd_bus_reply_method_errorf(p->call, ERROR_FAILED, "%s", why_not) :
 			      sd_bus_reply_method_return(p->call, NULL);
@@ -200,7 +199,7 @@ static int do_hold(struct manager *m, struct slot *s, sd_bus_message *call, cons
 	if (on && s->backend != BACKEND_SHIM)
 		return not_ours(s, "hold", error);
 	if (s->hold != on)
-		journal_control(s, on ? "hold" : "unhold", who, NULL);
+		journal_control(s, s->name, on ? "hold" : "unhold", who, NULL);
 	s->hold = on;
 	manager_slot_changed(m, s);
 	manager_save(m);
@@ -225,7 +224,7 @@ static int do_locate(struct manager *m, struct slot *s, sd_bus_message *call, co
 	if (r < 0)
 		return sd_bus_error_setf(error, ERROR_FAILED, "cannot locate %s: %s", s->name, strerror(-r));
 	if (was_on != (bool)on)
-		journal_control(s, on ? "locate" : "unlocate", who, NULL);
+		journal_control(s, s->name, on ? "locate" : "unlocate", who, NULL);
 	return sd_bus_reply_method_return(call, NULL);
 }
 
@@ -256,7 +255,7 @@ static int do_drive(struct manager *m, struct slot *s, sd_bus_message *call, con
 	if (!adopt && s->backend != BACKEND_SHIM && s->port[0] != '\0') {
 		/* It stays so, also when the shim comes. */
 		if (!registry_is_released(m, s->port))
-			journal_control(s, what, who, NULL);
+			journal_control(s, s->name, what, who, NULL);
 		r = registry_set_released(m, s->port, true);
 		if (r < 0)
 			return r;

@@ -214,15 +214,17 @@ static void add_request(struct fields *f, const char *what, const char *who)
 	add(f, FIELD_REQUESTED_BY, who);
 }
 
-void journal_control(const struct slot *s, const char *what, const char *who, const char *why_not)
+void journal_control(const struct slot *s, const char *name, const char *what, const char *who, const char *why_not)
 {
 	_cleanup_(fields_clear) struct fields f = { 0 };
 
 	add_slot(&f, s);
+	if (!s)
+		add(&f, FIELD_SLOT, name);
 	add_request(&f, what, who);
 	add(&f, FIELD_RESULT, job_state_to_string(why_not ? JOB_FAILED : JOB_DONE));
 	add(&f, FIELD_REASON, why_not);
-	log_fields(why_not ? LOG_WARNING : LOG_NOTICE, MESSAGE_CONTROL, f.list, f.n, "%s: %s by %s%s%s", s->name, what, who,
+	log_fields(why_not ? LOG_WARNING : LOG_NOTICE, MESSAGE_CONTROL, f.list, f.n, "%s: %s by %s%s%s", name, what, who,
 		   why_not ? ": " : "", why_not ?: "");
 }
 

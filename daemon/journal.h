@@ -24,9 +24,9 @@ void journal_job_ended(const struct job *job, const struct slot *s, usec_t now);
  * engine made of it. */
 void journal_event(const struct slot *s, enum slot_event event, const char *what, enum verdict v);
 
-/* Somebody has set something on a slot, or could not: @what is hold, unhold, locate,
+/* Somebody has set something on the slot of that name, or could not: @what is hold, unhold, locate,
  * unlocate, adopt or release; @why_not is NULL when it was done. */
-void journal_control(const struct slot *s, const char *what, const char *who, const char *why_not);
+void journal_control(const struct slot *s, const char *name, const char *what, const char *who, const char *why_not);
 
 /* A request of @who was turned down by policy before there was a job. */
 void journal_denied(const struct slot *s, enum operation operation, const char *who, const char *reason);

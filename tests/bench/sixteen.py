@@ -5,7 +5,7 @@ that changes hands. Times are the guest's own."""
 import json
 
 from lab import topology
-from races.r1 import NO_JOBS
+from lab.hotplug import NO_JOBS
 
 SLOTS = range(1, 17)
 POWERED = topology.find("ports-16")

@@ -8,6 +8,8 @@ from lab.device import driver
 
 DONE = 40       # seconds for an operation without a window, under emulation
 WINDOW = 5      # the button window of the default policy
+# A shell condition: no job is under way.
+NO_JOBS = r"hpctl --json jobs | grep -q '\"jobs\": *\[ *\]'"
 
 
 def slots(g):

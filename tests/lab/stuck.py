@@ -3,7 +3,7 @@
 
 import json
 
-from lab.hotplug import slots
+from lab.hotplug import NO_JOBS, slots
 
 MODULE = "/usr/local/lib/lab-modules/hpstuck.ko"
 PARAMETERS = "/sys/module/hpstuck/parameters"
@@ -103,7 +103,7 @@ def prepare(g, slot, seconds):
     g.plug(CARD, slot)
     g.wait_bound(slot, DRIVER, 60)
     g.wait_until(f"hpctl status slot{slot} | grep -q {DRIVER}", 30)
-    g.wait_until("hpctl --json jobs | grep -q '\"jobs\": *\\[ *\\]'", 30)
+    g.wait_until(NO_JOBS, 30)
     sleep(g, seconds)
 
 

@@ -8,6 +8,7 @@ for a child's interrupt thread; that thread waits for the lock.
 import time
 
 from lab.channel import GuestTimeout
+from lab.hotplug import NO_JOBS
 
 WINDOW = 5.0            # seconds from a press to its effect, of pciehp and of hotplugd
 STAGGER = 0.15          # from press to press; a removal lasts about three of them
@@ -15,7 +16,6 @@ JITTER = (0.0, 0.4)     # of the removal, while the windows end one after the ot
 CHILDREN = (3, 4, 5, 6)
 GONE = 60               # deadline for the removal
 GIVEN_UP = 30           # the same on the stock kernel: whoever hangs is reported before it
-NO_JOBS = r"hpctl --json jobs | grep -q '\"jobs\": *\[ *\]'"
 UPSTREAM = "/sys/bus/pci/devices/{}.0"
 
 

@@ -4,7 +4,7 @@ in random order, so that jobs are started, joined, cancelled and refused."""
 
 import time
 
-from races.r1 import NO_JOBS
+from lab.hotplug import NO_JOBS
 from races.witness import quiet
 
 TOPOLOGY = "ports-16"

@@ -5,7 +5,7 @@ import json
 import time
 
 from lab.shim import Client
-from races.r1 import NO_JOBS
+from lab.hotplug import NO_JOBS
 from races.witness import quiet
 
 SLOTS = (1, 2, 3, 4, 5, 6)

@@ -4,7 +4,7 @@ their users to wait for fifteen seconds."""
 
 import time
 
-from races.r1 import NO_JOBS
+from lab.hotplug import NO_JOBS
 from races.witness import quiet
 
 SLOTS = (1, 2, 3, 4)

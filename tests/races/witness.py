@@ -11,7 +11,7 @@ import time
 from lab import paths
 from lab.channel import GuestTimeout
 from lab.guest import QmpError
-from races.r1 import NO_JOBS
+from lab.hotplug import NO_JOBS
 
 QUIET = 120         # deadline, seconds, until no job is left after a storm
 AGREED = 30         # until hotplugd and the hardware say the same, when no job is left
