@@ -19,6 +19,7 @@
 #define CLOSE_USEC  (1000 * USEC_PER_MSEC)
 #define RETRY_USEC  (250 * USEC_PER_MSEC)
 #define RETRIES_MAX 40 /* ten seconds */
+#define MESSAGES_A_TURN 8
 /* What the bus answers to RequestName. */
 #define NAME_REPLY_OWNER 1
 #define NAME_REPLY_EXISTS 3
@@ -34,6 +35,42 @@ struct bus_name {
 	unsigned int retries;
 };
 
+/*
+ * sd-bus handles one message a turn of the loop, and a turn can take long while devices
+ * come and go: of sixteen ejects asked for at once the last would be known a second
+ * after the first, and commits would wait for requests. So some more are handled in each
+ * turn, few enough that whoever floods the bus keeps nobody else waiting.
+ */
+static int on_turn(sd_event_source *source, void *userdata)
+{
+	sd_bus *bus = userdata;
+
+	for (int i = 0; i < MESSAGES_A_TURN && sd_bus_get_event(bus); i++)
+		if (sd_bus_process(bus, NULL) <= 0)
+			break; /* what is wrong the bus's own source sees too */
+	return 0;
+}
+
+static void unref_bus(void *userdata)
+{
+	sd_bus_unref(userdata);
+}
+
+static int handle_more(sd_bus *bus, sd_event *event)
+{
+	sd_event_source *source;
+	int r = sd_event_add_post(event, &source, on_turn, bus);
+
+	if (r < 0)
+		return r;
+	sd_bus_ref(bus);
+	r = sd_event_source_set_destroy_callback(source, unref_bus);
+	if (r >= 0)
+		r = sd_event_source_set_floating(source, 1); /* lives as long as the loop */
+	sd_event_source_unref(source);
+	return r;
+}
+
 int bus_open(sd_bus **ret, sd_event *event)
 {
 	_cleanup_(sd_bus_unrefp) sd_bus *bus = NULL;
@@ -46,6 +83,8 @@ int bus_open(sd_bus **ret, sd_event *event)
 		r = sd_bus_set_close_on_exit(bus, 0);
 	if (r >= 0)
 		r = sd_bus_attach_event(bus, event, SD_EVENT_PRIORITY_NORMAL);
+	if (r >= 0)
+		r = handle_more(bus, event);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(bus);

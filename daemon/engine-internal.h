@@ -104,7 +104,9 @@ bool engine_node_is_below(const struct engine *e, const struct engine_node *n, c
 void engine_node_forget_below(struct engine *e, const struct engine_node *above);
 /* The eject of a slot above that is committing or settling, or NULL. */
 struct engine_job *engine_node_ejecting_ancestor(const struct engine *e, const struct engine_node *n);
+/* Queues what the caller shall do; _first: before all else that is queued. */
 void engine_queue(struct engine *e, struct pending *p);
+void engine_queue_first(struct engine *e, struct pending *p);
 void engine_unqueue(struct engine *e, struct pending *p);
 /* Sets LEDs; a slot of the kernel's driver and NULL are left alone. A power fault
  * shows through: attention on instead of off, power off instead of on. */

@@ -58,7 +58,12 @@ void engine_job_ask(struct engine *e, struct engine_job *j)
 
 	if (j->job.step == STEP_CHECK || question[j->job.step] != ACTION_CHECK) {
 		j->ask.action.type = question[j->job.step];
-		engine_queue(e, &j->ask);
+		/* All others wait for a commit, and telling of them can wait; but nothing is
+		 * done for a job that nobody was told of. */
+		if ((j->job.step == STEP_REMOVE || j->job.step == STEP_RESCAN) && !j->tell_new.queued)
+			engine_queue_first(e, &j->ask);
+		else
+			engine_queue(e, &j->ask);
 	}
 }
 

@@ -96,6 +96,14 @@ void engine_queue(struct engine *e, struct pending *p)
 	TAILQ_INSERT_TAIL(&e->actions, p, entry);
 }
 
+void engine_queue_first(struct engine *e, struct pending *p)
+{
+	if (p->queued)
+		return;
+	p->queued = true;
+	TAILQ_INSERT_HEAD(&e->actions, p, entry);
+}
+
 void engine_unqueue(struct engine *e, struct pending *p)
 {
 	if (!p->queued)

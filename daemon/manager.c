@@ -365,7 +365,7 @@ static void on_uevent(const char *action, const char *syspath, const char *subsy
 		registry_reread_all(userdata);
 		return;
 	}
-	registry_device_changed(userdata, syspath);
+	registry_device_changed(userdata, action, syspath);
 	if (strcmp(action, "add") == 0 && strcmp(subsystem, "pci") == 0)
 		adoption_forget(userdata, strrchr(syspath, '/') + 1);
 	/* Nothing but its driver shows that a bridge brought slots with it. */

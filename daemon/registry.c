@@ -514,7 +514,19 @@ static bool path_has(const char *syspath, const char *address)
 	return false;
 }
 
-void registry_device_changed(struct manager *m, const char *syspath)
+/* Whether a slot knows nothing of a device, so that nothing changes with its end: after
+ * a commit the slot was read before udev tells. */
+static bool is_gone_already(const struct slot *s, const char *action, const char *syspath)
+{
+	if (strcmp(action, "remove") != 0 && strcmp(action, "unbind") != 0)
+		return false;
+	for (size_t i = 0; i < s->n_functions; i++)
+		if (path_has(syspath, s->functions[i].address))
+			return false;
+	return strcmp(strrchr(syspath, '/') + 1, s->port) != 0;
+}
+
+void registry_device_changed(struct manager *m, const char *action, const char *syspath)
 {
 	struct slot *s;
 
@@ -523,7 +535,7 @@ void registry_device_changed(struct manager *m, const char *syspath)
 	bool list = strstr(syspath, ":pcie");
 
 	TAILQ_FOREACH(s, &m->slots, entry) {
-		if (!path_has(syspath, s->port))
+		if (!path_has(syspath, s->port) || is_gone_already(s, action, syspath))
 			continue;
 		s->stale = true;
 		if (strcmp(strrchr(syspath, '/') + 1, s->port) == 0)

@@ -42,8 +42,8 @@ void registry_schedule_refresh(struct manager *m, bool list);
  * off: looks at the slot's files, if that was not done just now. */
 void registry_look(struct manager *m, struct slot *s);
 
-/* A device came, went or changed: its slots are read again, soon. */
-void registry_device_changed(struct manager *m, const char *syspath);
+/* A device came, went or changed, by an action of udev: its slots are read again, soon. */
+void registry_device_changed(struct manager *m, const char *action, const char *syspath);
 
 /* The job of a slot that is gone has ended: nobody asks for its name any more. */
 void registry_forget_departed(struct manager *m, slot_handle_t handle);

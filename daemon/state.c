@@ -46,9 +46,13 @@ const struct state_slot *state_slot_by_name(const struct state *st, const char *
 
 /* ---- writing ---- */
 
+/* It is written several times a job, so it is kept short and made without copies: keys
+ * are constants, each is put once, and flags that are not set are left out. */
 static void put(json_object *o, const char *key, json_object *value, bool *ok)
 {
-	if (!value || json_object_object_add(o, key, value) < 0) {
+	const unsigned int how = JSON_C_OBJECT_ADD_KEY_IS_NEW | JSON_C_OBJECT_ADD_CONSTANT_KEY;
+
+	if (!value || json_object_object_add_ex(o, key, value, how) < 0) {
 		json_object_put(value);
 		*ok = false;
 	}
@@ -61,7 +65,8 @@ static void put_number(json_object *o, const char *key, uint64_t value, bool *ok
 
 static void put_flag(json_object *o, const char *key, bool value, bool *ok)
 {
-	put(o, key, json_object_new_boolean(value), ok);
+	if (value)
+		put(o, key, json_object_new_boolean(true), ok);
 }
 
 static void put_text(json_object *o, const char *key, const char *value, bool *ok)
@@ -192,10 +197,11 @@ static bool get_flag(json_object *o, const char *key, bool *ok)
 {
 	json_object *v;
 
-	if (json_object_object_get_ex(o, key, &v) && json_object_is_type(v, json_type_boolean))
-		return json_object_get_boolean(v);
-	*ok = false;
-	return false;
+	if (!json_object_object_get_ex(o, key, &v))
+		return false;
+	if (!json_object_is_type(v, json_type_boolean))
+		*ok = false;
+	return json_object_get_boolean(v);
 }
 
 /* NULL where it is not there. Belongs to @o. */

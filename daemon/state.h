@@ -15,7 +15,7 @@
 #include "engine.h"
 
 /* A file of another version is not read: what it says may mean something else. */
-#define STATE_VERSION 3
+#define STATE_VERSION 4
 
 /* A slot as it was known. */
 struct state_slot {

@@ -143,10 +143,10 @@ static void replace_and_expect(const char *what, const char *with, int expected)
 
 static void another_version_is_told_from_damage(void **state)
 {
-	replace_and_expect("\"version\":3", "\"version\":2", -EPROTO);
-	replace_and_expect("\"version\":3", "\"version\":0", -EPROTO);
-	replace_and_expect("\"version\":3", "\"version\":\"3\"", -EBADMSG);
-	replace_and_expect("\"version\":3,", "", -EBADMSG);
+	replace_and_expect("\"version\":4", "\"version\":2", -EPROTO);
+	replace_and_expect("\"version\":4", "\"version\":0", -EPROTO);
+	replace_and_expect("\"version\":4", "\"version\":\"4\"", -EBADMSG);
+	replace_and_expect("\"version\":4,", "", -EBADMSG);
 }
 
 static void what_cannot_be_makes_the_whole_file_wrong(void **state)
@@ -215,7 +215,7 @@ static void a_write_that_was_cut_off_leaves_the_old_file(void **state)
 	struct state st;
 
 	assert_int_equal(state_write(path, text), 0);
-	put(new, "{\"version\":3,\"fam"); /* killed here */
+	put(new, "{\"version\":4,\"fam"); /* killed here */
 	assert_int_equal(state_read(&st, path), 0);
 	assert_int_equal(st.n_jobs, 3);
 	state_clear(&st);
