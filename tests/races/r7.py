@@ -20,6 +20,8 @@ KILLS = 5           # in these seconds and the ones after, in which jobs end
 DAEMON = 'p=$(systemctl show hotplugd -p MainPID --value); [ "${p:-0}" -le 0 ] || kill -9 "$p"'
 WAYS = dict(r3.WAYS, cancel="hpctl cancel $(hpctl jobs --no-legend | awk '$2 == \"slot{slot}\" {{ print $1 }}')")
 WORKER = "pkill -9 -fx @/usr/lib/hotplugd/hotplugd-worker"
+# What the daemon had written down when it was killed: a commit is written before it begins.
+MET = "; grep -q '\"state\":\"committing\"' /run/hotplugd/state && echo met"
 ENDS = ("DONE", "FAILED", "CANCELLED", "REFUSED", "GONE")
 
 
@@ -45,8 +47,9 @@ def plan(rng):
     return sorted(deeds, key=lambda deed: deed[0])
 
 
-def race(g, shim, presses, rng, log_start):
-    """Do it all and wait for its end; return "ok", or what went wrong."""
+def race(g, shim, presses, rng, log_start, met):
+    """Do it all and wait for its end; return "ok", or what went wrong. `met` is told of
+    each kill whether a commit was under way."""
     processes = []
     ids = {name: slot["SLOT"] for name, slot in shim.slots().items()}
     start = time.monotonic()
@@ -54,7 +57,7 @@ def race(g, shim, presses, rng, log_start):
         # not a wait for something: the moments are what the race is about
         time.sleep(max(0, start + moment - time.monotonic()))
         if slot is None:
-            g.run(way, check=False)
+            met.append("met" in g.run(way + MET, check=False).out)
         elif way == "button":
             presses.press(slot)
         elif way == "second button":
