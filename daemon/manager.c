@@ -150,7 +150,7 @@ void manager_run_engine(struct manager *m)
 		if (!engine_next_action(m->engine, &action))
 			break;
 		/* Nobody is told of a job that a restart could forget. */
-		if (action.type == ACTION_JOB_NEW)
+		if (action.type == ACTION_JOB_NEW && action.job->id > m->job_saved)
 			recover_save(m);
 		job_run_action(m, &action);
 	}

@@ -93,6 +93,7 @@ struct manager {
 	bool recovered;                       /* its jobs are ours now */
 	bool restoring;                       /* their questions are being asked again */
 	bool unsaved;                         /* something happened that may have to be written down */
+	uint32_t job_saved;                   /* jobs up to this one have been written down */
 	uint32_t end_saved;                   /* job whose end was written down last, before it was told */
 	bool save_failed;                     /* and that was told */
 	char *state_path, *saved;             /* the file, and what is in it */

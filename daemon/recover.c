@@ -122,6 +122,8 @@ void recover_save(struct manager *m)
 		log_error("Cannot write %s: %s; a restart of hotplugd would forget what is under way", m->state_path,
 			  strerror(-r));
 	m->save_failed = r < 0;
+	if (r >= 0)
+		m->job_saved = engine_last_id(m->engine);
 	free(m->saved);
 	m->saved = r < 0 ? NULL : TAKE_PTR(text);
 }
