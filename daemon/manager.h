@@ -97,6 +97,7 @@ struct manager {
 	uint32_t end_saved;                   /* job whose end was written down last, before it was told */
 	bool save_failed;                     /* and that was told */
 	char *state_path, *saved;             /* the file, and what is in it */
+	struct state_memo state_memo;         /* its parts */
 	int lock_fd;                          /* held while this daemon runs, -1: not yet */
 };
 

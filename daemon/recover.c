@@ -102,7 +102,7 @@ static char *describe(struct manager *m)
 		shim_link_position(m->shim, &st.family, &st.seq);
 	st.last_job_id = engine_last_id(m->engine);
 	worker_link_identity(m->worker, &st.worker_pid, &st.worker_start);
-	return state_format(&st);
+	return state_format(&st, &m->state_memo);
 }
 
 void recover_save(struct manager *m)
@@ -196,6 +196,7 @@ int recover_init(struct manager *m)
 void recover_free(struct manager *m)
 {
 	state_clear(&m->before);
+	state_memo_clear(&m->state_memo);
 	free(m->saved);
 	free(m->state_path);
 	free(m->resume_presses);

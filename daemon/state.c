@@ -75,18 +75,6 @@ static void put_text(json_object *o, const char *key, const char *value, bool *o
 		put(o, key, json_object_new_string(value), ok);
 }
 
-static json_object *append(json_object *list, bool *ok)
-{
-	json_object *o = json_object_new_object();
-
-	if (!o || json_object_array_add(list, o) < 0) {
-		json_object_put(o);
-		*ok = false;
-		return NULL;
-	}
-	return o;
-}
-
 static void put_slot(json_object *o, const struct state_slot *s, bool *ok)
 {
 	put_text(o, "slot", s->name, ok);
@@ -131,49 +119,231 @@ static void put_job(json_object *o, const struct state_job *s, bool *ok)
 	put_text(o, "requested-by", j->requested_by, ok);
 }
 
-static json_object *put_list(json_object *o, const char *key, bool *ok)
+/* Text of one object, to be freed; takes the object. */
+static char *object_text(json_object *o, bool ok)
 {
-	json_object *list = json_object_new_array();
+	const char *text = ok && o ? json_object_to_json_string_ext(o, JSON_C_TO_STRING_PLAIN) : NULL;
+	char *copy = text ? strdup(text) : NULL;
 
-	put(o, key, list, ok);
-	return list;
+	json_object_put(o);
+	return copy;
 }
 
-char *state_format(const struct state *st)
+/* ---- what was written before ---- */
+
+struct state_slot_text {
+	struct state_slot is; /* its name is a copy */
+	char *text;
+};
+
+struct state_job_text {
+	struct state_job is; /* its strings are copies */
+	char *text;
+};
+
+static bool same_text(const char *a, const char *b)
 {
-	json_object *top = json_object_new_object(), *list, *o;
-	char *text = NULL;
+	return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Bytes are compared, padding too: if that differs, text is made once more than need be. */
+static bool same_slot(struct state_slot a, struct state_slot b)
+{
+	bool same = same_text(a.name, b.name);
+
+	a.name = b.name = NULL;
+	return same && memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+static bool same_job(struct state_job a, struct state_job b)
+{
+	bool same = same_text(a.slot, b.slot) && same_text(a.job.reason, b.job.reason) &&
+		    same_text(a.job.requested_by, b.job.requested_by);
+
+	a.slot = b.slot = a.job.reason = b.job.reason = a.job.requested_by = b.job.requested_by = NULL;
+	return same && memcmp(&a, &b, sizeof(a)) == 0;
+}
+
+static void slot_text_clear(struct state_slot_text *t)
+{
+	free(t->is.name);
+	free(t->text);
+	memset(t, 0, sizeof(*t));
+}
+
+static void job_text_clear(struct state_job_text *t)
+{
+	free(t->is.slot);
+	free(t->is.job.reason);
+	free(t->is.job.requested_by);
+	free(t->text);
+	memset(t, 0, sizeof(*t));
+}
+
+static char *copy_of(const char *text, bool *ok)
+{
+	char *copy = text ? strdup(text) : NULL;
+
+	*ok = *ok && (copy || !text);
+	return copy;
+}
+
+/* The text of a slot, of which @t is what is remembered in its place; NULL without memory. */
+static const char *slot_text(struct state_slot_text *t, const struct state_slot *s)
+{
+	json_object *o;
 	bool ok = true;
 
-	if (!top)
-		return NULL;
-	put_number(top, "version", STATE_VERSION, &ok);
-	put_number(top, "family", (uint64_t)st->family, &ok);
-	put_number(top, "seq", st->seq, &ok);
-	put_number(top, "last-job", st->last_job_id, &ok);
-	put_number(top, "worker-pid", (uint64_t)st->worker_pid, &ok);
-	put_number(top, "worker-start", st->worker_start, &ok);
-	list = put_list(top, "slots", &ok);
-	for (size_t i = 0; ok && i < st->n_slots; i++)
-		if ((o = append(list, &ok)))
-			put_slot(o, &st->slots[i], &ok);
-	if (ok)
-		list = put_list(top, "jobs", &ok);
-	for (size_t i = 0; ok && i < st->n_jobs; i++)
-		if ((o = append(list, &ok)))
-			put_job(o, &st->jobs[i], &ok);
-	if (ok)
-		list = put_list(top, "legacy", &ok);
-	for (size_t i = 0; ok && i < st->n_legacy; i++) {
-		if (!(o = append(list, &ok)))
-			break;
-		put_number(o, "request", st->legacy[i].request, &ok);
-		put_number(o, "job", st->legacy[i].job_id, &ok);
+	if (t->text && same_slot(t->is, *s))
+		return t->text;
+	slot_text_clear(t);
+	memcpy(&t->is, s, sizeof(*s));
+	t->is.name = copy_of(s->name, &ok);
+	o = json_object_new_object();
+	if (o)
+		put_slot(o, s, &ok);
+	return t->text = object_text(o, ok);
+}
+
+static const char *job_text(struct state_job_text *t, const struct state_job *s)
+{
+	json_object *o;
+	bool ok = true;
+
+	if (t->text && same_job(t->is, *s))
+		return t->text;
+	job_text_clear(t);
+	memcpy(&t->is, s, sizeof(*s));
+	t->is.slot = copy_of(s->slot, &ok);
+	t->is.job.reason = copy_of(s->job.reason, &ok);
+	t->is.job.requested_by = copy_of(s->job.requested_by, &ok);
+	o = json_object_new_object();
+	if (o)
+		put_job(o, s, &ok);
+	return t->text = object_text(o, ok);
+}
+
+static void move_job(struct state_memo *from, uint32_t id, struct state_job_text *to)
+{
+	for (size_t i = 0; i < from->n_jobs; i++) {
+		if (from->jobs[i].is.job.id != id)
+			continue;
+		*to = from->jobs[i];
+		memset(&from->jobs[i], 0, sizeof(from->jobs[i]));
+		return;
 	}
-	if (ok && asprintf(&text, "%s\n", json_object_to_json_string_ext(top, JSON_C_TO_STRING_PLAIN)) < 0)
-		text = NULL;
-	json_object_put(top);
-	return text;
+}
+
+/* Room for what is there now, with what is remembered of it: slots stay where they are,
+ * jobs end in any order. */
+static int memo_renew(struct state_memo *memo, const struct state *st)
+{
+	struct state_memo new = {
+		.slots = calloc(st->n_slots + 1, sizeof(*new.slots)), .n_slots = st->n_slots,
+		.jobs = calloc(st->n_jobs + 1, sizeof(*new.jobs)), .n_jobs = st->n_jobs,
+	};
+
+	if (!new.slots || !new.jobs) {
+		free(new.slots);
+		free(new.jobs);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < st->n_slots && i < memo->n_slots; i++) {
+		new.slots[i] = memo->slots[i];
+		memset(&memo->slots[i], 0, sizeof(memo->slots[i]));
+	}
+	for (size_t i = 0; i < st->n_jobs; i++)
+		move_job(memo, st->jobs[i].job.id, &new.jobs[i]);
+	state_memo_clear(memo);
+	*memo = new;
+	return 0;
+}
+
+void state_memo_clear(struct state_memo *memo)
+{
+	for (size_t i = 0; i < memo->n_slots; i++)
+		slot_text_clear(&memo->slots[i]);
+	for (size_t i = 0; i < memo->n_jobs; i++)
+		job_text_clear(&memo->jobs[i]);
+	free(memo->slots);
+	free(memo->jobs);
+	*memo = (struct state_memo){ 0 };
+}
+
+/* ---- all of it ---- */
+
+static char *legacy_text(const struct state_legacy *s)
+{
+	json_object *o = json_object_new_object();
+	bool ok = true;
+
+	if (o) {
+		put_number(o, "request", s->request, &ok);
+		put_number(o, "job", s->job_id, &ok);
+	}
+	return object_text(o, ok);
+}
+
+/* What is about no slot and no job, as an object that is open still. */
+static int print_top(FILE *f, const struct state *st)
+{
+	json_object *o = json_object_new_object();
+	_cleanup_free_ char *text = NULL;
+	bool ok = true;
+
+	if (o) {
+		put_number(o, "version", STATE_VERSION, &ok);
+		put_number(o, "family", (uint64_t)st->family, &ok);
+		put_number(o, "seq", st->seq, &ok);
+		put_number(o, "last-job", st->last_job_id, &ok);
+		put_number(o, "worker-pid", (uint64_t)st->worker_pid, &ok);
+		put_number(o, "worker-start", st->worker_start, &ok);
+	}
+	text = object_text(o, ok);
+	return text && fprintf(f, "%.*s", (int)strlen(text) - 1, text) >= 0 ? 0 : -ENOMEM;
+}
+
+static int print_one(FILE *f, size_t i, const char *text)
+{
+	return text && fprintf(f, "%s%s", i ? "," : "", text) >= 0 ? 0 : -ENOMEM;
+}
+
+static int print_lists(FILE *f, const struct state *st, struct state_memo *memo)
+{
+	int r = memo_renew(memo, st);
+
+	fputs(",\"slots\":[", f);
+	for (size_t i = 0; r >= 0 && i < st->n_slots; i++)
+		r = print_one(f, i, slot_text(&memo->slots[i], &st->slots[i]));
+	fputs("],\"jobs\":[", f);
+	for (size_t i = 0; r >= 0 && i < st->n_jobs; i++)
+		r = print_one(f, i, job_text(&memo->jobs[i], &st->jobs[i]));
+	fputs("],\"legacy\":[", f);
+	for (size_t i = 0; r >= 0 && i < st->n_legacy; i++) {
+		_cleanup_free_ char *text = legacy_text(&st->legacy[i]);
+
+		r = print_one(f, i, text);
+	}
+	fputs("]}\n", f);
+	return r;
+}
+
+char *state_format(const struct state *st, struct state_memo *memo)
+{
+	char *text = NULL;
+	size_t size;
+	FILE *f = open_memstream(&text, &size);
+	int r;
+
+	if (!f)
+		return NULL;
+	r = print_top(f, st);
+	if (r >= 0)
+		r = print_lists(f, st, memo);
+	if (fclose(f) == 0 && r >= 0)
+		return text;
+	free(text);
+	return NULL;
 }
 
 /* ---- reading ---- */

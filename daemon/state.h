@@ -59,8 +59,17 @@ struct state {
 /* Frees what is in it; zeroes it. */
 void state_clear(struct state *st);
 
+/* Remembers the text of each slot and job, so that of many, which change one at a time,
+ * only that one is made anew. Zeroed: nothing is remembered. */
+struct state_memo {
+	struct state_slot_text *slots;
+	struct state_job_text *jobs;
+	size_t n_slots, n_jobs;
+};
+void state_memo_clear(struct state_memo *memo);
+
 /* As text, to be freed; NULL when memory is short. */
-char *state_format(const struct state *st);
+char *state_format(const struct state *st, struct state_memo *memo);
 
 /* From text of any kind. Returns 0, -EBADMSG (damaged), -EPROTO (another
  * version) or -ENOMEM; *ret is empty then. To be cleared with state_clear(). */

@@ -46,12 +46,19 @@ static const struct state sample = {
 	.slots = slots, .jobs = jobs, .legacy = legacy, .n_slots = 2, .n_jobs = 3, .n_legacy = 1,
 };
 
-static char *sample_text(void)
+static char *text_of(const struct state *st)
 {
-	char *text = state_format(&sample);
+	struct state_memo memo = { 0 };
+	char *text = state_format(st, &memo);
 
 	assert_non_null(text);
+	state_memo_clear(&memo);
 	return text;
+}
+
+static char *sample_text(void)
+{
+	return text_of(&sample);
 }
 
 static void what_was_written_is_read_back(void **state)
@@ -76,7 +83,7 @@ static void what_was_written_is_read_back(void **state)
 	for (size_t i = 0; i < 2; i++)
 		assert_memory_equal(&st.slots[i].seen, &slots[i].seen, sizeof(slots[i].seen));
 	assert_null(state_slot_by_name(&st, "slot4"));
-	again = state_format(&st);
+	again = text_of(&st);
 	assert_string_equal(again, text);
 	free(again);
 	free(text);
@@ -138,6 +145,63 @@ static void replace_and_expect(const char *what, const char *with, int expected)
 	assert_int_equal(state_parse(&st, changed, strlen(changed)), expected);
 	assert_null(st.jobs);
 	free(changed);
+	free(text);
+}
+
+/* With what is remembered of the text before, the same comes out as without. */
+static void expect_same(const struct state *st, struct state_memo *memo)
+{
+	char *text = state_format(st, memo), *anew = text_of(st);
+
+	assert_string_equal(text, anew);
+	free(text);
+	free(anew);
+}
+
+static void what_is_remembered_is_never_old(void **state)
+{
+	struct state_memo memo = { 0 };
+	char reason[] = "a reason", *text = sample_text();
+	struct state st;
+	struct state_job job;
+
+	assert_int_equal(state_parse(&st, text, strlen(text)), 0);
+	expect_same(&st, &memo);
+	expect_same(&st, &memo);
+	st.slots[0].presses++;
+	expect_same(&st, &memo);
+	st.slots[1].seen.fault = !st.slots[1].seen.fault;
+	expect_same(&st, &memo);
+	st.jobs[0].job.step_since++;
+	expect_same(&st, &memo);
+	/* the same place in memory, other words in it */
+	free(st.jobs[1].job.reason);
+	st.jobs[1].job.reason = reason;
+	expect_same(&st, &memo);
+	reason[0] = 'A';
+	expect_same(&st, &memo);
+	st.slots[0].name[0] = 'S';
+	expect_same(&st, &memo);
+	/* jobs end in any order, and begin */
+	job = st.jobs[0];
+	st.jobs[0] = st.jobs[2];
+	st.jobs[2] = job;
+	expect_same(&st, &memo);
+	st.n_jobs = 2;
+	expect_same(&st, &memo);
+	st.n_jobs = 3;
+	st.n_slots = 1;
+	expect_same(&st, &memo);
+	st.n_slots = 2;
+	expect_same(&st, &memo);
+	st.n_jobs = st.n_slots = 0;
+	expect_same(&st, &memo);
+
+	st.n_jobs = 3;
+	st.n_slots = 2;
+	st.jobs[1].job.reason = NULL;
+	state_clear(&st);
+	state_memo_clear(&memo);
 	free(text);
 }
 
@@ -245,6 +309,7 @@ int main(void)
 		cmocka_unit_test(a_file_cut_off_anywhere_is_not_used),
 		cmocka_unit_test(what_stands_behind_the_end_makes_it_damaged),
 		cmocka_unit_test(a_damaged_byte_is_survived),
+		cmocka_unit_test(what_is_remembered_is_never_old),
 		cmocka_unit_test(another_version_is_told_from_damage),
 		cmocka_unit_test(what_cannot_be_makes_the_whole_file_wrong),
 		cmocka_unit_test(no_file_is_no_state),
