@@ -283,7 +283,7 @@ static void start_step(struct manager *m, const struct action *a)
 		return;
 	case ACTION_POWER_OFF:
 		/* Somebody may have had the bus scanned meanwhile. */
-		if (slot_refresh_devices(s) >= 0 && s->n_functions > 0) {
+		if (slot_refresh_functions(s) >= 0 && s->n_functions > 0) {
 			manager_slot_changed(m, s);
 			run_done(run, EBUSY, NULL);
 			return;

@@ -170,7 +170,7 @@ int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from)
 	return 0;
 }
 
-int slot_refresh_devices(struct slot *s)
+int slot_refresh_functions(struct slot *s)
 {
 	struct sysfs_function *functions = NULL;
 	size_t n = 0;
@@ -184,7 +184,14 @@ int slot_refresh_devices(struct slot *s)
 	s->functions = functions;
 	s->n_functions = n;
 	s->occupied = n > 0;
-	return policy_read(s->port, functions, n, &s->policy);
+	return 0;
+}
+
+int slot_refresh_devices(struct slot *s)
+{
+	int r = slot_refresh_functions(s);
+
+	return r < 0 ? r : policy_read(s->port, s->functions, s->n_functions, &s->policy);
 }
 
 bool slot_is_on(const struct slot *s)

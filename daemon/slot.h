@@ -95,6 +95,8 @@ int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from);
 /* Reads functions, device nodes and udev's policy anew. A slot that empties
  * while it is read is an empty slot, not an error. Returns 0 or -ENOMEM. */
 int slot_refresh_devices(struct slot *s);
+/* Functions and nodes alone. */
+int slot_refresh_functions(struct slot *s);
 
 /* With devices, or with power that somebody has switched on for a card. */
 bool slot_is_on(const struct slot *s);
