@@ -194,6 +194,15 @@ static enum verdict job_end_occupied(struct engine *e, struct engine_job *j)
 	return engine_job_end(e, j, JOB_FAILED);
 }
 
+/* They came after the last look and have lost their power: a surprise like any other. */
+static void job_end_powerless(struct engine *e, struct engine_job *j)
+{
+	engine_job_set_failure(j, EBUSY, "Devices came into the slot while its power was switched off; they are taken out "
+					 "now. Somebody may have had the bus scanned.");
+	j->node->seen.loss = true;
+	engine_job_end(e, j, JOB_FAILED);
+}
+
 static void job_power_off(struct engine *e, struct engine_job *j)
 {
 	if (j->node->s.occupied) {
@@ -305,7 +314,10 @@ static void job_on_settle_answer(struct engine *e, struct engine_job *j, const s
 
 	if (j->job.step == STEP_POWER_OFF && !in->error) {
 		j->node->s.power = false;
-		engine_job_set_step(e, j, STEP_OFF_WAIT);
+		if (j->node->s.occupied) /* somebody had the bus scanned in the last moment */
+			job_end_powerless(e, j);
+		else
+			engine_job_set_step(e, j, STEP_OFF_WAIT);
 	} else if (j->job.step == STEP_POWER_OFF && in->error == ENODEV && above) {
 		job_on_ancestor(e, j, above->job.id);
 	} else if (j->job.step == STEP_POWER_OFF && j->node->s.occupied) {

@@ -74,11 +74,24 @@ static struct job_run *run_new(struct manager *m, const struct job *job, enum jo
 	return run;
 }
 
+/* The kernel's own driver says ENODEV for a slot that is on, or off, already; so it is when
+ * the worker was killed in its write and another one has written once more. */
+static bool native_power_is(const struct slot *s, bool on)
+{
+	struct sysfs_slot now = { 0 };
+	bool is = s->backend == BACKEND_NATIVE && sysfs_slot_read(slot_kernel_name(s), &now) > 0 && now.power == on;
+
+	sysfs_slot_clear(&now);
+	return is;
+}
+
 static void on_commit_done(int error, const char *text, void *userdata)
 {
 	struct job_run *run = userdata;
 	struct slot *s = manager_slot_by_handle(run->manager, run->slot);
 
+	if (s && error == ENODEV && native_power_is(s, run->step == STEP_RESCAN))
+		error = 0;
 	if (s && slot_refresh_devices(s) >= 0)
 		manager_slot_changed(run->manager, s);
 	run_done(run, error, error ? text : NULL);
@@ -256,6 +269,15 @@ void job_on_devices_changed(struct manager *m, struct slot *s)
 	}
 }
 
+/* Looks whether there are devices in a slot that is to have none; if so, the engine knows. */
+static bool has_devices(struct manager *m, struct slot *s)
+{
+	if (!s || slot_refresh_functions(s) < 0 || s->n_functions == 0)
+		return false;
+	manager_slot_changed(m, s);
+	return true;
+}
+
 /* Starts the step of a job; a step that cannot be started fails. */
 static void start_step(struct manager *m, const struct action *a)
 {
@@ -283,8 +305,7 @@ static void start_step(struct manager *m, const struct action *a)
 		return;
 	case ACTION_POWER_OFF:
 		/* Somebody may have had the bus scanned meanwhile. */
-		if (slot_refresh_functions(s) >= 0 && s->n_functions > 0) {
-			manager_slot_changed(m, s);
+		if (has_devices(m, s)) {
 			run_done(run, EBUSY, NULL);
 			return;
 		}
@@ -318,6 +339,8 @@ void job_on_op_done(struct manager *m, const struct shim_event *e)
 	 * its end comes with the same cookie. */
 	if (run && run->again && e->seq == 0 && e->error == -EBUSY)
 		return;
+	if (run && run->step == STEP_POWER_OFF && e->error == 0) /* was nobody quicker? */
+		has_devices(m, manager_slot_by_handle(m, run->slot));
 	if (run)
 		run_done(run, -e->error, e->report[0] != '\0' ? e->report : NULL);
 	else if (e->error)
@@ -327,14 +350,25 @@ void job_on_op_done(struct manager *m, const struct shim_event *e)
 
 void job_ask_again(struct manager *m)
 {
-	struct job_run *run;
+	struct job_run *run, *next;
 
-	TAILQ_FOREACH(run, &m->runs, entry) {
+	for (run = TAILQ_FIRST(&m->runs); run; run = next) {
 		struct slot *s = manager_slot_by_handle(m, run->slot);
+		const struct job *job = engine_job(m->engine, run->job_id);
 		int r;
 
+		next = TAILQ_NEXT(run, entry);
 		if (!s || (run->step != STEP_POWER_ON && run->step != STEP_POWER_OFF))
 			continue;
+		if (!job || job->step != run->step) {
+			run_free(run); /* its job has ended without the answer */
+			continue;
+		}
+		if (run->step == STEP_POWER_OFF && has_devices(m, s)) {
+			run_done(run, EBUSY, NULL);
+			next = TAILQ_FIRST(&m->runs); /* who knows which are left */
+			continue;
+		}
 		run->again = true;
 		r = shim_link_set_power(m->shim, s->shim_id, s->generation, run->step == STEP_POWER_ON,
 					cookie_of(run->job_id, run->step));

@@ -26,9 +26,11 @@
 #include "polkit.h"
 #include "slot-dbus.h"
 
-/* Reads a{sv}; the one option there is so far is "force". */
+/* Reads a{sv}; the one option there is so far is "force". What is refused is refused at
+ * the first of them, so that nobody keeps us reading, or a long message waiting for polkit. */
 static int read_options(sd_bus_message *call, bool *ret_force, sd_bus_error *error)
 {
+	bool given = false;
 	int force = 0, r;
 
 	r = sd_bus_message_enter_container(call, 'a', "{sv}");
@@ -41,10 +43,13 @@ static int read_options(sd_bus_message *call, bool *ret_force, sd_bus_error *err
 		if (r < 0)
 			return r;
 		if (strcmp(key, "force") != 0)
-			return sd_bus_error_setf(error, ERROR_INVALID, "unknown option '%s'; known: force", key);
+			return sd_bus_error_setf(error, ERROR_INVALID, "unknown option '%.50s'; known: force", key);
+		if (given)
+			return sd_bus_error_set(error, ERROR_INVALID, "option 'force' is given twice");
+		given = true;
 		r = sd_bus_message_peek_type(call, NULL, &type);
 		if (r >= 0 && strcmp(type, "b") != 0)
-			return sd_bus_error_setf(error, ERROR_INVALID, "option 'force' is a boolean, not '%s'", type);
+			return sd_bus_error_setf(error, ERROR_INVALID, "option 'force' is a boolean, not '%.50s'", type);
 		r = sd_bus_message_read(call, "v", "b", &force);
 		if (r >= 0)
 			r = sd_bus_message_exit_container(call);
@@ -166,6 +171,9 @@ static int do_request(struct manager *m, sd_bus_message *call, enum operation op
 	if (r < 0)
 		return r;
 	request.requested_by = requester;
+	if (!m->recovered)
+		return sd_bus_error_setf(error, ERROR_BUSY, "cannot %s %s: hotplugd is starting and has not heard of hpshim yet; "
+					 "try again soon", operation_to_string(operation), s->name);
 	if (!manager_drives(m, s))
 		return sd_bus_error_setf(error, ERROR_BUSY, "cannot %s %s: another program controls hpshim; end it first",
 					 operation_to_string(operation), s->name);
@@ -359,11 +367,27 @@ static const sd_bus_vtable manager_vtable[] = {
 
 /* Property values and their names, in bytes, about. */
 #define SLOT_SIZE     900
-#define FUNCTION_SIZE 160
+#define FUNCTION_SIZE 60  /* without its texts */
+#define TEXT_SIZE     8   /* more than what is in it */
 #define JOB_SIZE      700
 #define NODE_SIZE     60
 #define XML_SIZE      8192
-#define ANSWER_SIZE   512
+#define ANSWER_SIZE   1024
+#define STACK_SIZE    4096
+
+static size_t slot_size(const struct slot *s)
+{
+	size_t size = SLOT_SIZE;
+
+	for (size_t i = 0; i < s->n_functions; i++) {
+		const struct sysfs_function *f = &s->functions[i];
+
+		size += FUNCTION_SIZE + strlen(f->name) + strlen(f->driver);
+		for (char **node = f->nodes; node && *node; node++)
+			size += TEXT_SIZE + strlen(*node);
+	}
+	return size;
+}
 
 static size_t objects_size(struct manager *m)
 {
@@ -371,7 +395,7 @@ static size_t objects_size(struct manager *m)
 	const struct slot *s;
 
 	TAILQ_FOREACH(s, &m->slots, entry)
-		size += SLOT_SIZE + s->n_functions * FUNCTION_SIZE;
+		size += slot_size(s);
 	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j))
 		size += JOB_SIZE;
 	return size;
@@ -387,15 +411,26 @@ static size_t nodes_size(struct manager *m)
 	return size;
 }
 
+/* Get and GetAll of a slot, or of a job, whose stack is as long as a page. */
+static size_t properties_size(struct manager *m, const char *path)
+{
+	const struct slot *s = manager_slot_by_path(m, path);
+
+	return s ? slot_size(s) : STACK_SIZE;
+}
+
 static size_t answer_size(sd_bus_message *call, void *userdata)
 {
-	const char *member = sd_bus_message_get_member(call);
+	const char *member = sd_bus_message_get_member(call), *path = sd_bus_message_get_path(call);
+	size_t size = ANSWER_SIZE + strlen(path); /* an error may tell it */
 
 	if (strcmp(member, "GetManagedObjects") == 0)
-		return objects_size(userdata);
-	if (strcmp(member, "Introspect") == 0)
-		return nodes_size(userdata);
-	return strcmp(member, "GetAll") == 0 ? ANSWER_SIZE + SLOT_SIZE + FUNCTION_SIZE : ANSWER_SIZE;
+		size += objects_size(userdata);
+	else if (strcmp(member, "Introspect") == 0)
+		size += nodes_size(userdata);
+	else if (strcmp(member, "Get") == 0 || strcmp(member, "GetAll") == 0)
+		size += properties_size(userdata, path);
+	return size;
 }
 
 int manager_dbus_register(struct manager *m)

@@ -381,7 +381,8 @@ static void settle(struct manager *m, struct slot *s)
 	bool known = s->was_known || before, was_present = before ? before->present : s->was_present;
 	const struct job *job = engine_slot_job(m->engine, s->handle);
 
-	if (before)
+	/* Only the same life of the slot in the shim blinks still. */
+	if (before && before->shim_id == s->shim_id && before->generation == s->generation)
 		s->locate = before->locate;
 	s->unsettled = false;
 	s->was_known = true;

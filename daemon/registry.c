@@ -22,6 +22,8 @@
 #include "slot-dbus.h"
 
 /* Uevents come in bursts; one look at the end of a burst is enough. */
+/* So much of a name that stands for nothing is told. */
+#define NAME_TOLD_MAX 200
 #define REFRESH_USEC (20 * USEC_PER_MSEC)
 /* It goes before others if it would be later than this. */
 #define LATE_USEC (100 * USEC_PER_MSEC)
@@ -126,7 +128,9 @@ int manager_find_slot(struct manager *m, const char *text, struct slot **ret, ch
 		*ret = s;
 		return 0;
 	}
-	if (asprintf(ret_why, "%s: %s", text,
+	/* Callers' text comes back to them cut off: an answer that is too long for the bus
+	 * costs us the connection. */
+	if (asprintf(ret_why, "%.*s%s: %s", NAME_TOLD_MAX, text, strlen(text) > NAME_TOLD_MAX ? "…" : "",
 		     r == -ENODEV ? "this is in no hot-plug slot" :
 		     r == -EINVAL ? "neither a slot, a PCI address nor a device" :
 				    "no such slot or device") < 0)
@@ -496,7 +500,9 @@ void registry_look(struct manager *m, struct slot *s)
 	if (s->backend != BACKEND_NATIVE || manager_now(m) < s->looked + LOOK_USEC)
 		return;
 	s->looked = manager_now(m);
-	if (sysfs_slot_read(slot_kernel_name(s), &now) > 0 && !now.shim && slot_update_from_sysfs(s, &now) >= 0)
+	if (sysfs_slot_read(slot_kernel_name(s), &now) > 0 && !now.shim &&
+	    (now.present != s->present || now.power != s->power || now.latch_open != s->latch_open) &&
+	    slot_update_from_sysfs(s, &now) >= 0)
 		registry_schedule_refresh(m, true); /* tells the engine and the bus */
 	sysfs_slot_clear(&now);
 }

@@ -206,8 +206,11 @@ static void apply_database(const char *id, const char *device, struct policy *p)
 		return;
 	}
 	f = fopen(path, "re");
-	if (!f)
-		return; /* no rule said anything, or it has gone meanwhile */
+	if (!f) { /* no rule said anything, or it has gone meanwhile */
+		if (errno != ENOENT)
+			p->protect = true; /* who knows what a rule said */
+		return;
+	}
 	while ((n = getline(&line, &size, f)) > 0) {
 		char *value = strchr(line, '=');
 

@@ -71,7 +71,9 @@ static int hps_commit_rescan(struct hps_slot *slot)
 		return -ENODEV;
 	pdev = pci_get_slot(bus, PCI_DEVFN(device, 0));
 	if (pdev) {
+		/* A slot that is on: there may be more in it than before. */
 		pci_dev_put(pdev);
+		pci_rescan_bus(bus);
 		return 0;
 	}
 	if (!pci_scan_slot(bus, PCI_DEVFN(device, 0)))

@@ -14,8 +14,8 @@ from lab.hotplug import plug, slots, until_state
 INTERFACES = paths.SOURCE / "daemon/dbus"
 RULES = "/etc/polkit-1/rules.d/10-test.rules"
 
-# Connections that ask and never read. Prints a line when all is sent, and stays.
-FLOOD = r'''
+# A client without a library: its messages, and a connection that says hello.
+CLIENT = r'''
 import os, socket, struct, sys, time
 
 def text(value):
@@ -23,17 +23,18 @@ def text(value):
     return struct.pack("<I", len(data)) + data + b"\0"
 
 def field(code, kind, value):
-    return bytes([code, 1]) + kind.encode() + b"\0" + text(value)
+    data = bytes([code, 1]) + kind.encode() + b"\0"
+    return data + (bytes([len(value)]) + value.encode() + b"\0" if kind == "g" else text(value))
 
-def call(serial, destination, path, interface, member):
+def call(serial, destination, path, interface, member, signature="", body=b""):
     fields = b""
-    for one in (field(1, "o", path), field(2, "s", interface), field(3, "s", member), field(6, "s", destination)):
+    for one in [field(1, "o", path), field(2, "s", interface), field(3, "s", member),
+                field(6, "s", destination)] + ([field(8, "g", signature)] if signature else []):
         fields += b"\0" * (-len(fields) % 8) + one
-    head = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, 0, serial, len(fields)) + fields
-    return head + b"\0" * (-len(head) % 8)
+    head = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, len(body), serial, len(fields)) + fields
+    return head + b"\0" * (-len(head) % 8) + body
 
-connections = []
-for _ in range(int(sys.argv[1])):
+def connect():
     bus = socket.socket(socket.AF_UNIX)
     bus.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
     bus.connect("/run/dbus/system_bus_socket")
@@ -41,7 +42,12 @@ for _ in range(int(sys.argv[1])):
     bus.recv(4096)
     bus.sendall(b"BEGIN\r\n" + call(1, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello"))
     bus.setblocking(False)
-    connections.append(bus)
+    return bus
+'''
+
+# Connections that ask and never read. Prints a line when all is sent, and stays.
+FLOOD = CLIENT + r'''
+connections = [connect() for _ in range(int(sys.argv[1]))]
 sent = 0
 for serial in range(2, 2 + int(sys.argv[2])):
     for bus in connections:
@@ -114,6 +120,32 @@ def restart_seconds(g):
     start = time.monotonic()
     g.run("systemctl restart hotplugd", timeout=60)
     return time.monotonic() - start
+
+
+# One FindSlot with a name of so many bytes. Waits for the answer.
+LONG_NAME = CLIENT + r'''
+bus = connect()
+bus.setblocking(True)
+name = "x" * int(sys.argv[1])
+bus.sendall(call(2, "org.hotplugd1", "/org/hotplugd1", "org.hotplugd1.Manager", "FindSlot", "s", text(name)))
+told = b""
+while b"org.hotplugd1.Error.NoSuchSlot" not in told:
+    told = told[-100:] + (bus.recv(65536) or sys.exit("the bus hung up"))
+print("answered", len(told))
+'''
+
+
+def daemon_pid(g):
+    return g.out("systemctl show hotplugd -p MainPID --value")
+
+
+def test_a_name_as_long_as_the_bus_takes_costs_one_short_answer(flat):
+    pid = daemon_pid(flat)
+    assert "answered" in flat.run(["python3", "-c", LONG_NAME, str((32 << 20) - 300)], user="user", timeout=120).out
+    eject = "busctl call org.hotplugd1 /org/hotplugd1 org.hotplugd1.Manager Eject 'sa{sv}' slot5 "
+    for options, why in (("2 force b true force b true", "given twice"), ("1 forced b true", "unknown option 'forced'")):
+        assert why in flat.run(eject + options, user="user", check=False).err
+    assert daemon_pid(flat) == pid and flat.run("hpctl list").rc == 0
 
 
 @pytest.mark.parametrize("calls", [10, pytest.param(100, marks=pytest.mark.idle)])

@@ -62,3 +62,16 @@ def test_a_driver_unbound_by_hand_is_no_reason_to_do_anything(guest):
     assert slots(g)["slot5"]["state"] == "on" and json.loads(g.out("hpctl --json jobs"))["jobs"] == []
     g.run(f"echo {address} >/sys/bus/pci/drivers/nvme/bind", timeout=DONE)
     g.wait_until("hpctl --no-legend list slot5 | grep -q nvme0n1", DONE)
+
+
+def test_a_rescan_finds_what_was_taken_out_by_hand_in_a_slot_that_is_on(guest):
+    g = guest("switch", fresh=True)
+    plug(g, "nvme", 3)
+    port = slots(g)["slot4"]["address"]
+    g.run(f"echo 1 >/sys/bus/pci/devices/{port}/remove", timeout=DONE)
+    g.wait_until("! hpctl --no-legend list | grep -q '^slot4 '", DONE)
+    g.run("busctl call org.hotplugd1 /org/hotplugd1/slot/slot1 org.hotplugd1.Slot Rescan 'a{sv}' 0", timeout=DONE)
+    g.wait_until("hpctl --no-legend list slot4 | grep -q shim", DONE)
+    g.wait_until(NO_JOBS, DONE)
+    assert slots(g)["slot3"]["state"] == "on"
+    plug(g, "nvme", 4)

@@ -136,6 +136,22 @@ CASE(devices_that_come_before_power_is_off_keep_it)
 	assert_left_powered(w, 1, id);
 }
 
+CASE(devices_that_came_under_the_power_off_are_taken_out)
+{
+	WORLD;
+	uint32_t id;
+
+	world_add_on(w, 1, 0);
+	id = world_start(w, 1, OPERATION_EJECT);
+	world_go_on_to(w, 1, STEP_POWER_OFF);
+	world_set(w, 1, occupied = true);
+	world_answer(w, 1, STEP_POWER_OFF, 0);
+	assert_state(world_ended(w, id), JOB_FAILED);
+	assert_reason(w, id, "Devices came into the slot");
+	assert_int_equal(world_job(w, 1)->operation, OPERATION_EJECT);
+	assert_int_equal(world_job(w, 1)->origin, ORIGIN_SURPRISE);
+}
+
 CASE(rescan_that_fails_halfway_keeps_what_it_has_added)
 {
 	WORLD;
@@ -211,6 +227,7 @@ int main(void)
 		TEST(a_slot_of_the_kernel_s_driver_is_on_when_it_has_devices),
 		TEST(devices_that_are_back_after_the_remove_keep_their_power),
 		TEST(devices_that_come_before_power_is_off_keep_it),
+		TEST(devices_that_came_under_the_power_off_are_taken_out),
 		TEST(rescan_that_fails_halfway_keeps_what_it_has_added),
 		TEST(insert_cancelled_after_somebody_added_the_devices_keeps_them),
 		TEST(second_half_of_a_replace_keeps_what_it_has_added),

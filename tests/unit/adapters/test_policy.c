@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Whose udev properties are a slot's policy. udev's database is played. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,6 +19,7 @@ static struct {
 	const char *id, *text;
 } database[8];
 static size_t n_database;
+static int fopen_error; /* of what is not there */
 
 FILE *__wrap_fopen(const char *path, const char *mode);
 FILE *__wrap_fopen64(const char *path, const char *mode);
@@ -28,6 +30,7 @@ FILE *__wrap_fopen(const char *path, const char *mode)
 		if (strncmp(path, DATABASE, strlen(DATABASE)) == 0 &&
 		    strcmp(path + strlen(DATABASE), database[i].id) == 0)
 			return fmemopen((char *)database[i].text, strlen(database[i].text), "r");
+	errno = fopen_error;
 	return NULL;
 }
 
@@ -59,6 +62,7 @@ static void read_policy(void)
 static int setup(void **state)
 {
 	n_database = 0;
+	fopen_error = ENOENT;
 	p.name = NULL;
 	return 0;
 }
@@ -78,6 +82,13 @@ static void the_port_and_what_is_in_the_slot_count(void **state)
 	assert_int_equal(p.button, BUTTON_NOTIFY);
 	assert_int_equal(p.grace, 9 * USEC_PER_SEC);
 	assert_false(p.protect);
+}
+
+static void what_cannot_be_read_may_be_a_protection(void **state)
+{
+	fopen_error = EMFILE;
+	read_policy();
+	assert_true(p.protect);
 }
 
 static void what_is_meant_for_a_slot_below_does_not(void **state)
@@ -105,6 +116,7 @@ int main(void)
 #define claim(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		claim(the_port_and_what_is_in_the_slot_count),
+		claim(what_cannot_be_read_may_be_a_protection),
 		claim(what_is_meant_for_a_slot_below_does_not),
 		claim(but_what_is_protected_there_is_protected_here),
 	};
