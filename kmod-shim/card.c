@@ -32,6 +32,20 @@ static struct pci_dev *hps_card_device(struct hps_slot *slot)
 	return pdev;
 }
 
+/*
+ * What only the card itself says. Its class is read, not taken from @pdev, where
+ * the core's fixups may have put another one (quirk_tw686x_class()).
+ */
+static void hps_card_note(struct hps_slot *slot, struct pci_dev *pdev)
+{
+	u32 class;
+
+	if (pci_read_config_dword(pdev, PCI_CLASS_REVISION, &class) || PCI_POSSIBLE_ERROR(class))
+		class = 0;
+	WRITE_ONCE(slot->class, class);
+	WRITE_ONCE(slot->serial, pci_get_dsn(pdev));
+}
+
 /* A slot that has just become ours learns what is in it. */
 void hps_card_learn(struct hps_slot *slot)
 {
@@ -39,7 +53,7 @@ void hps_card_learn(struct hps_slot *slot)
 
 	if (!pdev)
 		return;
-	WRITE_ONCE(slot->serial, pci_get_dsn(pdev));
+	hps_card_note(slot, pdev);
 	pci_dev_put(pdev);
 }
 
@@ -53,7 +67,7 @@ void hps_card_appeared(struct pci_dev *pdev)
 	slot = hps_slot_get_by_device(pdev);
 	if (!slot)
 		return;
-	WRITE_ONCE(slot->serial, pci_get_dsn(pdev));
+	hps_card_note(slot, pdev);
 	hps_slot_put(slot);
 }
 
@@ -77,11 +91,13 @@ static void hps_card_wait_ready(struct pci_dev *pdev)
 
 static bool hps_card_is_another(struct hps_slot *slot, struct pci_dev *pdev)
 {
+	u32 class = READ_ONCE(slot->class);
+
 	if (hps_inject_card_changed(slot))
 		return true;
 	hps_card_wait_ready(pdev);
 	if (!hps_card_reads(pdev, PCI_VENDOR_ID, pdev->vendor | (u32)pdev->device << 16) ||
-	    !hps_card_reads(pdev, PCI_CLASS_REVISION, pdev->revision | pdev->class << 8))
+	    (class && !hps_card_reads(pdev, PCI_CLASS_REVISION, class)))
 		return true;
 	if (pdev->hdr_type == PCI_HEADER_TYPE_NORMAL &&
 	    !hps_card_reads(pdev, PCI_SUBSYSTEM_VENDOR_ID,

@@ -155,7 +155,9 @@ struct hps_lane {
  * @lanes: operations, protected by @lock
  * @abort: a power-off waits for the running power-on to give up
  * @off_by_request: the controller switched it off, and its card is still there
- * @serial: Device Serial Number of the card whose devices are there, 0: none
+ * @class: class and revision as the card whose devices are there says them, 0: not
+ *	known
+ * @serial: its Device Serial Number, 0: none
  * @slept_present: there was a card when the machine went to sleep
  * @replaced: the card whose devices are there is not there any more, or lost all
  *	that it was told, though there is one; until its devices are gone
@@ -197,6 +199,7 @@ struct hps_slot {
 	bool abort;
 
 	bool off_by_request;
+	u32 class;
 	u64 serial;
 	bool slept_present;
 	bool replaced;
