@@ -18,16 +18,21 @@
 #define HPS_CARD_READY_MS	1000	/* for a device that was reset to answer */
 #define HPS_CARD_RESTORE_MS	1000	/* for who reset a device to put it right */
 
+/* Device and function number of the card's function 0. */
+static unsigned int hps_card_devfn(const struct hps_slot *slot)
+{
+	return PCI_DEVFN(slot->device == HPS_DEVICE_ALL ? 0 : slot->device, 0);
+}
+
 /* Function 0 of the devices that are there, with a reference, or NULL. */
 static struct pci_dev *hps_card_device(struct hps_slot *slot)
 {
-	u8 device = slot->device == HPS_DEVICE_ALL ? 0 : slot->device;
 	struct pci_bus *bus = hps_port_bus(slot->port);
 	struct pci_dev *pdev;
 
 	if (!bus)
 		return NULL;
-	pdev = pci_get_slot(bus, PCI_DEVFN(device, 0));
+	pdev = pci_get_slot(bus, hps_card_devfn(slot));
 	put_device(&bus->dev);
 	return pdev;
 }
@@ -62,12 +67,12 @@ void hps_card_appeared(struct pci_dev *pdev)
 {
 	struct hps_slot *slot;
 
-	if (PCI_FUNC(pdev->devfn) || pdev->is_virtfn)
+	if (pdev->is_virtfn)
 		return;
 	slot = hps_slot_get_by_device(pdev);
-	if (!slot)
-		return;
-	hps_card_note(slot, pdev);
+	/* With ARI, function 8 of the card has function number 0 as well. */
+	if (slot && pdev->devfn == hps_card_devfn(slot))
+		hps_card_note(slot, pdev);
 	hps_slot_put(slot);
 }
 
