@@ -9,7 +9,6 @@
  *
  * Takes pci_bus_sem, which is the last lock in the contract of slot.h; may sleep.
  */
-#include <linux/delay.h>
 #include <linux/pci.h>
 #include "event.h"
 #include "port.h"
@@ -83,15 +82,24 @@ static bool hps_card_reads(struct pci_dev *pdev, int reg, u32 expected)
 	return !pci_read_config_dword(pdev, reg, &value) && value == expected;
 }
 
-/* A device that is not ready says so with a vendor ID of 1 (PCIe r6.0, sec 2.3.2). */
-static void hps_card_wait_ready(struct pci_dev *pdev)
+/*
+ * Does the device answer? One that is not ready yet says so with a vendor ID of 1
+ * (PCIe r6.0, sec 2.3.2), or with none at all where the root port does not make
+ * that visible: as long as its link is up it has a second.
+ */
+static bool hps_card_answers(struct hps_slot *slot, struct pci_dev *pdev)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(HPS_CARD_READY_MS);
 	u16 vendor;
 
-	while (!pci_read_config_word(pdev, PCI_VENDOR_ID, &vendor) && vendor == 1 &&
-	       time_before(jiffies, deadline))
-		msleep(20);
+	while (!pci_read_config_word(pdev, PCI_VENDOR_ID, &vendor)) {
+		if (vendor != 1 && !PCI_POSSIBLE_ERROR(vendor))
+			return true;
+		if (!hps_slot_in_reach(slot) || time_after(jiffies, deadline) ||
+		    !hps_slot_pause(slot, 20))
+			break;
+	}
+	return false;
 }
 
 static bool hps_card_is_another(struct hps_slot *slot, struct pci_dev *pdev)
@@ -100,8 +108,8 @@ static bool hps_card_is_another(struct hps_slot *slot, struct pci_dev *pdev)
 
 	if (hps_inject_card_changed(slot))
 		return true;
-	hps_card_wait_ready(pdev);
-	if (!hps_card_reads(pdev, PCI_VENDOR_ID, pdev->vendor | (u32)pdev->device << 16) ||
+	if (!hps_card_answers(slot, pdev) ||
+	    !hps_card_reads(pdev, PCI_VENDOR_ID, pdev->vendor | (u32)pdev->device << 16) ||
 	    (class && !hps_card_reads(pdev, PCI_CLASS_REVISION, class)))
 		return true;
 	if (pdev->hdr_type == PCI_HEADER_TYPE_NORMAL &&
@@ -135,15 +143,20 @@ static void hps_card_lose(struct hps_slot *slot, const char *why)
 	hps_slot_disconnect(slot);
 }
 
-/* Compares. Returns whether the card is another one, which is marked then. */
-bool hps_card_check(struct hps_slot *slot)
+/*
+ * Compares. Returns whether the card is another one, which is marked then. One whose
+ * link has gone down again, or whose slot is given back, is not: that is told by
+ * itself. But if the machine @slept it is: its drivers are the next to look.
+ */
+bool hps_card_check(struct hps_slot *slot, bool slept)
 {
 	struct pci_dev *pdev = hps_card_device(slot);
 	bool another;
 
 	if (!pdev)
 		return false;
-	another = !hps_card_is_lost(pdev) && hps_card_is_another(slot, pdev);
+	another = !hps_card_is_lost(pdev) && hps_card_is_another(slot, pdev) &&
+		  (slept || hps_slot_in_reach(slot));
 	pci_dev_put(pdev);
 	if (another)
 		hps_card_lose(slot, "card was changed");
@@ -160,14 +173,14 @@ bool hps_card_check_config(struct hps_slot *slot)
 	struct pci_dev *pdev;
 	bool blank = false;
 
-	if (hps_card_check(slot))
+	if (hps_card_check(slot, false))
 		return true;
 	pdev = hps_card_device(slot);
 	if (!pdev)
 		return false;
 	while (!blank && hps_card_is_blank(pdev)) {
 		blank = time_after(jiffies, deadline);
-		if (!blank && wait_event_timeout(slot->wait, READ_ONCE(slot->dead), HZ / 50))
+		if (!blank && !hps_slot_pause(slot, 20))
 			break;
 	}
 	pci_dev_put(pdev);

@@ -91,7 +91,7 @@ int hps_pcie_resume_noirq(struct pcie_device *service)
 		return 0;
 	hps_pcie_was_restored(pcie);
 	pcie_capability_write_word(service->port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS);
-	hps_card_check(&pcie->slot);
+	hps_card_check(&pcie->slot, true);
 	return 0;
 }
 
@@ -212,7 +212,7 @@ void hps_pcie_restore_work(struct work_struct *work)
 	if (hps_slot_status(slot, &level) && level.status & HPSHIM_STATUS_OCCUPIED) {
 		if (pcie->link_reporting && !(level.status & HPSHIM_STATUS_LINK))
 			saw |= BIT(HPSHIM_EVENT_LINK);
-		else if (hps_card_check(slot))
+		else if (hps_card_check(slot, false))
 			saw |= BIT(HPSHIM_EVENT_PRESENCE);
 	}
 	hps_slot_saw(slot, saw);
@@ -244,7 +244,7 @@ bool hps_pcie_recovered(struct hps_slot *slot)
 			       !IS_ENABLED(CONFIG_PCIE_EDR)))
 		return false;
 	while (!hps_pcie_dpc_is_done(port) && time_before(jiffies, deadline))
-		if (wait_event_timeout(slot->wait, READ_ONCE(slot->dead), HZ / 50))
+		if (!hps_slot_pause(slot, 20))
 			return false;
 	if (!test_and_clear_bit(HPS_DPC_RECOVERED, &port->priv_flags))
 		return false;

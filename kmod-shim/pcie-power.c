@@ -472,7 +472,7 @@ static int hps_pcie_reset_held(struct hps_slot *slot)
 	if (pcie->link_reporting && !(level.status & HPSHIM_STATUS_LINK))
 		saw |= BIT(HPSHIM_EVENT_LINK);
 	if (!(level.status & HPSHIM_STATUS_PRESENT) ||
-	    (!saw && !reset_error && hps_card_check(slot)))
+	    (!saw && !reset_error && hps_card_check(slot, false)))
 		saw |= BIT(HPSHIM_EVENT_PRESENCE);
 	hps_slot_saw(slot, saw);
 	return reset_error;

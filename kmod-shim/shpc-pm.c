@@ -72,7 +72,7 @@ static int hps_shpc_resume_noirq(struct device *dev)
 	for (i = 0; i < shpc->slots; i++)
 		hps_shpc_restore_slot(shpc->slot[i]);
 	for (i = 0; i < shpc->slots; i++)
-		hps_card_check(&shpc->slot[i]->slot);
+		hps_card_check(&shpc->slot[i]->slot, true);
 	return 0;
 }
 

@@ -20,6 +20,8 @@ static u32 hps_last_generation;
 
 #define HPS_LEAVE_PATIENCE	(10 * HZ)
 
+#define HPS_LINK_SETTLE_MS	100	/* after it is up (PCIe r6.0, sec 6.6.1) */
+
 /* The events that say something about the card's being there. */
 #define HPS_LINK_EVENTS	(BIT(HPSHIM_EVENT_PRESENCE) | BIT(HPSHIM_EVENT_LINK))
 
@@ -119,6 +121,15 @@ bool hps_slot_status(struct hps_slot *slot, struct hps_level *level)
 	return known;
 }
 
+/* Is there a card, with a link if it needs one, that can be spoken to? */
+bool hps_slot_in_reach(struct hps_slot *slot)
+{
+	struct hps_level level;
+
+	return hps_slot_status(slot, &level) && level.status & HPSHIM_STATUS_PRESENT &&
+	       (level.status & HPSHIM_STATUS_LINK || !(slot->caps & HPSHIM_CAP_LINK));
+}
+
 /* Fills in all that an answer or event tells about a slot. */
 void hps_slot_describe(struct hps_slot *slot, struct hps_event *event)
 {
@@ -180,21 +191,36 @@ static void hps_slot_check_surprise(struct hps_slot *slot)
 	hps_slot_disconnect(slot);
 }
 
+/* Is the link of devices that are there up, and no power operation under way? */
+static bool hps_slot_is_linked(struct hps_slot *slot)
+{
+	const u32 up = HPSHIM_STATUS_LINK | HPSHIM_STATUS_OCCUPIED;
+	struct hps_level level;
+
+	return hps_slot_status(slot, &level) &&
+	       (level.status & (up | HPSHIM_STATUS_BUSY)) == up;
+}
+
 /*
  * The link has changed. If it is up again and devices are there, are they what
  * they were? Error recovery says so itself, but a card may have been changed under
  * it; who was reset by anything else (PCIe r6.0, sec 6.6.1: by the link's going
  * down) and is not put right by whoever did it is of no use to its driver.
  */
-static u32 hps_slot_judge_link(struct hps_slot *slot, u32 pending)
+static u32 hps_slot_judge_link(struct hps_slot *slot, u32 pending, u64 seen)
 {
-	const u32 up = HPSHIM_STATUS_LINK | HPSHIM_STATUS_OCCUPIED;
+	struct hps_event message = { .event = HPSHIM_EVENT_LINK, .time_ns = seen };
 	bool recovered = slot->ops->recovered && slot->ops->recovered(slot);
-	struct hps_level level;
+	bool linked = hps_slot_is_linked(slot);
 
-	if (hps_slot_status(slot, &level) && (level.status & up) == up &&
-	    !(level.status & HPSHIM_STATUS_BUSY) &&
-	    (recovered ? hps_card_check(slot) : hps_card_check_config(slot)))
+	if (linked && !recovered) {
+		/* Told before the wait, or it would be believed to be lost meanwhile. */
+		hps_event_send(slot, &message);
+		pending &= ~BIT(HPSHIM_EVENT_LINK);
+		/* No request before that; error recovery has waited. */
+		linked = hps_slot_pause(slot, HPS_LINK_SETTLE_MS) && hps_slot_is_linked(slot);
+	}
+	if (linked && (recovered ? hps_card_check(slot, false) : hps_card_check_config(slot)))
 		return pending | BIT(HPSHIM_EVENT_PRESENCE);
 	if (recovered) {
 		pending &= ~BIT(HPSHIM_EVENT_LINK);
@@ -226,11 +252,12 @@ static void hps_slot_event_work(struct work_struct *work)
 	struct hps_slot *slot = container_of(work, struct hps_slot, event_work);
 	u64 seen = atomic64_xchg(&slot->seen_ns, 0);
 	u32 pending = atomic_xchg(&slot->pending, 0);
+	bool link = pending & HPS_LINK_EVENTS;
 	u32 event;
 
 	if (pending & BIT(HPSHIM_EVENT_LINK))
-		pending = hps_slot_judge_link(slot, pending);
-	if (pending & HPS_LINK_EVENTS)
+		pending = hps_slot_judge_link(slot, pending, seen);
+	if (link)
 		hps_slot_check_surprise(slot);
 	if (slot->off_by_request && !hps_controller_expected() &&
 	    hps_slot_is_wanted(slot, pending))
@@ -278,6 +305,13 @@ bool hps_slot_sleep(struct hps_slot *slot, unsigned int ms)
 	wait_event_timeout(slot->wait, READ_ONCE(slot->dead) || READ_ONCE(slot->abort),
 			   msecs_to_jiffies(ms));
 	return !READ_ONCE(slot->dead) && !READ_ONCE(slot->abort);
+}
+
+/* Sleeps for @ms, or less when the slot dies. Returns whether to go on. */
+bool hps_slot_pause(struct hps_slot *slot, unsigned int ms)
+{
+	wait_event_timeout(slot->wait, READ_ONCE(slot->dead), msecs_to_jiffies(ms));
+	return !READ_ONCE(slot->dead);
 }
 
 bool hps_slot_aborted(struct hps_slot *slot)

@@ -226,11 +226,13 @@ bool hps_slot_hold(struct hps_slot *slot);
 void hps_slot_unhold(struct hps_slot *slot);
 void hps_slot_leave(struct hps_slot *slot);
 bool hps_slot_status(struct hps_slot *slot, struct hps_level *level);
+bool hps_slot_in_reach(struct hps_slot *slot);
 void hps_slot_describe(struct hps_slot *slot, struct hps_event *event);
 bool hps_slot_holds(const struct hps_slot *slot, struct pci_dev *pdev);
 void hps_slot_disconnect(struct hps_slot *slot);
 void hps_slot_saw(struct hps_slot *slot, u32 events);
 bool hps_slot_sleep(struct hps_slot *slot, unsigned int ms);
+bool hps_slot_pause(struct hps_slot *slot, unsigned int ms);
 bool hps_slot_aborted(struct hps_slot *slot);
 bool hps_slot_queue_work(struct hps_slot *slot, struct work_struct *work,
 			 struct workqueue_struct *wq);
@@ -275,7 +277,7 @@ void hps_legacy_exit(void);
 /* card.c */
 void hps_card_learn(struct hps_slot *slot);
 void hps_card_appeared(struct pci_dev *pdev);
-bool hps_card_check(struct hps_slot *slot);
+bool hps_card_check(struct hps_slot *slot, bool slept);
 bool hps_card_check_config(struct hps_slot *slot);
 void hps_card_asleep(struct hps_slot *slot);
 void hps_card_awake(struct hps_slot *slot);
