@@ -179,16 +179,14 @@ void hps_slot_disconnect(struct hps_slot *slot)
 }
 
 /* Card and link are gone while the slot is powered: nobody asked for that. */
-static void hps_slot_check_surprise(struct hps_slot *slot)
+static bool hps_slot_lost_card(struct hps_slot *slot)
 {
 	const u32 there = HPSHIM_STATUS_PRESENT | HPSHIM_STATUS_LINK;
+	const u32 used = HPSHIM_STATUS_POWER | HPSHIM_STATUS_OCCUPIED;
 	struct hps_level level;
 
-	if (!hps_slot_status(slot, &level) || level.status & (there | HPSHIM_STATUS_BUSY) ||
-	    !(level.status & HPSHIM_STATUS_POWER) || !(level.status & HPSHIM_STATUS_OCCUPIED))
-		return;
-	pci_info(slot->port, "Slot(%s): card gone\n", slot->name);
-	hps_slot_disconnect(slot);
+	return hps_slot_status(slot, &level) &&
+	       (level.status & (there | used | HPSHIM_STATUS_BUSY)) == used;
 }
 
 /* Is the link of devices that are there up, and no power operation under way? */
@@ -202,6 +200,24 @@ static bool hps_slot_is_linked(struct hps_slot *slot)
 }
 
 /*
+ * Was that error recovery, with the link up again at its end? What it did to the
+ * link by itself and was seen meanwhile is no news then.
+ */
+static bool hps_slot_recovered(struct hps_slot *slot)
+{
+	struct hps_level level;
+
+	if (!slot->ops->recovered || !slot->ops->recovered(slot))
+		return false;
+	atomic_andnot(BIT(HPSHIM_EVENT_LINK), &slot->pending);
+	/* After that: the change that took the link for good may have been among them. */
+	if (hps_slot_status(slot, &level) && level.status & HPSHIM_STATUS_LINK)
+		return true;
+	hps_slot_saw(slot, BIT(HPSHIM_EVENT_LINK));
+	return false;
+}
+
+/*
  * The link has changed. If it is up again and devices are there, are they what
  * they were? Error recovery says so itself, but a card may have been changed under
  * it; who was reset by anything else (PCIe r6.0, sec 6.6.1: by the link's going
@@ -210,7 +226,7 @@ static bool hps_slot_is_linked(struct hps_slot *slot)
 static u32 hps_slot_judge_link(struct hps_slot *slot, u32 pending, u64 seen)
 {
 	struct hps_event message = { .event = HPSHIM_EVENT_LINK, .time_ns = seen };
-	bool recovered = slot->ops->recovered && slot->ops->recovered(slot);
+	bool recovered = hps_slot_recovered(slot);
 	bool linked = hps_slot_is_linked(slot);
 
 	if (linked && !recovered) {
@@ -255,10 +271,13 @@ static void hps_slot_event_work(struct work_struct *work)
 	bool link = pending & HPS_LINK_EVENTS;
 	u32 event;
 
-	if (pending & BIT(HPSHIM_EVENT_LINK))
+	/* The port may tell that the card is gone before it tells of the link. */
+	if (pending & BIT(HPSHIM_EVENT_LINK) || (link && hps_slot_lost_card(slot)))
 		pending = hps_slot_judge_link(slot, pending, seen);
-	if (link)
-		hps_slot_check_surprise(slot);
+	if (link && hps_slot_lost_card(slot)) {
+		pci_info(slot->port, "Slot(%s): card gone\n", slot->name);
+		hps_slot_disconnect(slot);
+	}
 	if (slot->off_by_request && !hps_controller_expected() &&
 	    hps_slot_is_wanted(slot, pending))
 		hps_port_give_back(slot->port);
