@@ -131,7 +131,8 @@ int hps_pcie_resume(struct pcie_device *service)
 /*
  * Error recovery restores Slot Control from what was saved when the port's driver
  * was bound, and so switches off whoever has got a card since then. Hence it is
- * saved anew when an operation has changed it.
+ * saved anew when an operation has changed it. What it has not restored yet is not
+ * for saving: the core has the device_lock while it restores.
  */
 void hps_pcie_save_work(struct work_struct *work)
 {
@@ -139,7 +140,8 @@ void hps_pcie_save_work(struct work_struct *work)
 	struct pci_dev *port = pcie->slot.port;
 
 	device_lock(&port->dev);
-	if (!READ_ONCE(pcie->slot.dead) && pci_device_is_present(port))
+	if (!READ_ONCE(pcie->slot.dead) && pci_device_is_present(port) &&
+	    !hps_pcie_is_blank(pcie))
 		pci_save_state(port);
 	device_unlock(&port->dev);
 	hps_slot_put(&pcie->slot);
@@ -171,6 +173,7 @@ int hps_pcie_slot_reset(struct pcie_device *service)
 	rcu_read_unlock();
 	if (!pcie)
 		return 0;
+	WRITE_ONCE(pcie->restoring, true);
 	WRITE_ONCE(pcie->resetting, true);
 	pcie_capability_write_word(service->port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS);
 	hps_slot_queue_work(&pcie->slot, &pcie->restore_work, hps_wq);
@@ -205,6 +208,7 @@ void hps_pcie_restore_work(struct work_struct *work)
 					   HPS_PCIE_FLAPS | PCI_EXP_SLTSTA_CC);
 		WRITE_ONCE(pcie->resetting, false);
 		hps_pcie_restore(pcie, wanted);
+		WRITE_ONCE(pcie->restoring, false);
 	}
 	mutex_unlock(&pcie->command);
 
@@ -216,6 +220,8 @@ void hps_pcie_restore_work(struct work_struct *work)
 			saw |= BIT(HPSHIM_EVENT_PRESENCE);
 	}
 	hps_slot_saw(slot, saw);
+	/* The core has saved what it restored, not this. */
+	hps_pcie_settled(slot);
 	hps_slot_put(slot);
 }
 
