@@ -13,7 +13,6 @@
 #include "shpc.h"
 
 #define HPS_SHPC_COMMAND_MS	1000
-#define HPS_SHPC_SETTLE_MS	1000	/* after a slot was enabled */
 
 #define HPS_PCI_DEVICE_IOP332	0x0332
 #define HPS_PCI_DEVICE_POGO	0x7458
