@@ -415,12 +415,16 @@ static int hps_pcie_raw_indicators(struct hps_slot *slot, bool set, u8 *value)
 	return error;
 }
 
-static bool hps_pcie_is_engaged(struct hps_pcie *pcie)
+/* Is the interlock engaged (1) or not (0)? */
+static int hps_pcie_engaged(struct hps_pcie *pcie)
 {
-	u16 status = 0;
+	u16 status;
+	int error;
 
-	hps_pcie_read(pcie, PCI_EXP_SLTSTA, &status);
-	return status & PCI_EXP_SLTSTA_EIS;
+	error = hps_pcie_read(pcie, PCI_EXP_SLTSTA, &status);
+	if (error)
+		return error;
+	return !!(status & PCI_EXP_SLTSTA_EIS);
 }
 
 /* Engages or disengages; that takes time, and its end is seen in the status only. */
@@ -428,17 +432,21 @@ static int hps_pcie_interlock(struct hps_slot *slot, bool engage)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(HPS_INTERLOCK_MS);
 	struct hps_pcie *pcie = to_hps_pcie(slot);
-	int error;
+	int engaged, error;
 
 	mutex_lock(&pcie->command);
 	error = hps_pcie_ready(pcie);
-	if (!error && engage != hps_pcie_is_engaged(pcie)) {
+	engaged = error ?: hps_pcie_engaged(pcie);
+	if (engaged >= 0 && engaged != engage) {
 		error = hps_pcie_write_command(pcie, PCI_EXP_SLTCTL_EIC, 0);
 		if (!error)
 			hps_pcie_wait_command(pcie);
 	}
 	mutex_unlock(&pcie->command);
-	while (!error && engage != hps_pcie_is_engaged(pcie)) {
+	while (!error) {
+		engaged = hps_pcie_engaged(pcie);
+		if (engaged < 0 || engaged == engage)
+			return min(engaged, 0);
 		if (time_after(jiffies, deadline))
 			return -ETIMEDOUT;
 		if (!hps_slot_sleep(slot, 10))
