@@ -449,8 +449,8 @@ static int hps_pcie_interlock(struct hps_slot *slot, bool engage)
 			return min(engaged, 0);
 		if (time_after(jiffies, deadline))
 			return -ETIMEDOUT;
-		if (!hps_slot_sleep(slot, 10))
-			return READ_ONCE(slot->dead) ? -ENODEV : -ECANCELED;
+		if (!hps_slot_pause(slot, 10))
+			return -ENODEV;
 	}
 	return error;
 }
