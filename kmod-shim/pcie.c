@@ -231,8 +231,8 @@ static int hps_pcie_probe(struct pcie_device *service)
 		}
 	}
 	WRITE_ONCE(service->priv_data, pcie);
-	hps_card_learn(&pcie->slot);
 	hps_slot_add(&pcie->slot);
+	hps_card_learn(&pcie->slot);
 
 	error = hps_legacy_publish(&pcie->slot);
 	if (error)

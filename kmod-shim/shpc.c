@@ -372,8 +372,8 @@ static int hps_shpc_start(struct pci_dev *bridge)
 	if (shpc->irq < 0)
 		queue_delayed_work(hps_event_wq, &shpc->poll_work, HPS_POLL_FIRST);
 	for (i = 0; i < shpc->slots; i++) {
-		hps_card_learn(&shpc->slot[i]->slot);
 		hps_slot_add(&shpc->slot[i]->slot);
+		hps_card_learn(&shpc->slot[i]->slot);
 		error = hps_legacy_publish(&shpc->slot[i]->slot);
 		if (error)
 			goto err_stop;
