@@ -324,6 +324,9 @@ static int hps_port_adopt(struct hps_port *port)
 		hps_pcie_quiet_native(dev);
 	device_release_driver(dev);
 	error = hps_port_is_shpc(port, dev) ? hps_shpc_attach(port->pdev) : hps_pcie_attach(dev);
+	/* Since it was claimed, somebody may have bound us by hand. */
+	if (error && hps_port_owns(port, dev))
+		error = 0;
 	if (error) {
 		pci_err(port->pdev, "cannot adopt (%d)\n", error);
 		hps_port_set(port, false, false);
