@@ -370,21 +370,30 @@ void hps_slot_unhold(struct hps_slot *slot)
 		wake_up_all(&slot->wait);
 }
 
+static bool hps_slot_is_idle(struct hps_slot *slot)
+{
+	return READ_ONCE(slot->dead) ||
+	       (!atomic_read(&slot->holds) && !hps_op_power_busy(slot));
+}
+
 /*
- * Waits until no commit or reset is under way, however long a driver takes to let
- * go of its device: a native driver that got the slot now would see half of it.
- * The caller holds no lock.
+ * Waits until no commit, reset or power operation is under way, however long a
+ * driver takes to let go of its device: a native driver that got the slot now would
+ * see half of it. A power-on gives up. The caller holds no lock.
  */
 void hps_slot_leave(struct hps_slot *slot)
 {
+	spin_lock_irq(&slot->lock);
 	WRITE_ONCE(slot->leaving, true);
+	WRITE_ONCE(slot->abort, true);
+	spin_unlock_irq(&slot->lock);
 	smp_mb();	/* pairs with hps_slot_hold() */
-	if (wait_event_idle_timeout(slot->wait, !atomic_read(&slot->holds) ||
-				    READ_ONCE(slot->dead), HPS_LEAVE_PATIENCE))
+	wake_up_all(&slot->wait);
+	if (wait_event_idle_timeout(slot->wait, hps_slot_is_idle(slot), HPS_LEAVE_PATIENCE))
 		return;
 	pci_warn(slot->port, "Slot(%s): is given back when the operation that is under way ends\n",
 		 slot->name);
-	wait_event_idle(slot->wait, !atomic_read(&slot->holds) || READ_ONCE(slot->dead));
+	wait_event_idle(slot->wait, hps_slot_is_idle(slot));
 }
 
 /* A new slot, with one reference for the driver, not yet known to anybody. */

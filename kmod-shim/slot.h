@@ -143,17 +143,19 @@ struct hps_lane {
  *	commands, so that it waits for one at most; never cleared
  * @last: level state as it was read last, which is told when it cannot be read
  * @gone: SLOT_GONE was sent; protected by the event mutex
- * @wait: woken when @dead is set, @abort is set, the last of @holds is let go or a
- *	legacy write is answered
+ * @wait: woken when @dead is set, @abort is set, the last of @holds is let go, an
+ *	operation is done or a legacy write is answered
  * @holds: commits and resets that are under way
- * @leaving: the slot is about to be given back: no more of them begin
+ * @leaving: the slot is about to be given back: no more of them begin, and no power
+ *	operation is accepted; set under @lock, never cleared
  * @pending: events seen and not yet sent, BIT(enum hpshim_event)
  * @seen_ns: when the first of @pending was seen
  * @presses: attention button presses since adoption
  * @presses_sent: of these, already sent; protected by the event mutex
  * @event_work: sends what is pending; holds a reference while queued
  * @lanes: operations, protected by @lock
- * @abort: a power-off waits for the running power-on to give up
+ * @abort: a power-off, or who gives the slot back, waits for the running power-on to
+ *	give up
  * @off_by_request: the controller switched it off, and its card is still there
  * @class: class and revision as the card whose devices are there says them, 0: not
  *	known
