@@ -9,7 +9,6 @@
  *
  * Takes pci_bus_sem, which is the last lock in the contract of slot.h; may sleep.
  */
-#include <linux/delay.h>
 #include <linux/pci.h>
 #include "event.h"
 #include "port.h"
@@ -18,18 +17,37 @@
 #define HPS_CARD_READY_MS	1000	/* for a device that was reset to answer */
 #define HPS_CARD_RESTORE_MS	1000	/* for who reset a device to put it right */
 
+/* Device and function number of the card's function 0. */
+static unsigned int hps_card_devfn(const struct hps_slot *slot)
+{
+	return PCI_DEVFN(slot->device == HPS_DEVICE_ALL ? 0 : slot->device, 0);
+}
+
 /* Function 0 of the devices that are there, with a reference, or NULL. */
 static struct pci_dev *hps_card_device(struct hps_slot *slot)
 {
-	u8 device = slot->device == HPS_DEVICE_ALL ? 0 : slot->device;
 	struct pci_bus *bus = hps_port_bus(slot->port);
 	struct pci_dev *pdev;
 
 	if (!bus)
 		return NULL;
-	pdev = pci_get_slot(bus, PCI_DEVFN(device, 0));
+	pdev = pci_get_slot(bus, hps_card_devfn(slot));
 	put_device(&bus->dev);
 	return pdev;
+}
+
+/*
+ * What only the card itself says. Its class is read, not taken from @pdev, where
+ * the core's fixups may have put another one (quirk_tw686x_class()).
+ */
+static void hps_card_note(struct hps_slot *slot, struct pci_dev *pdev)
+{
+	u32 class;
+
+	if (pci_read_config_dword(pdev, PCI_CLASS_REVISION, &class) || PCI_POSSIBLE_ERROR(class))
+		class = 0;
+	WRITE_ONCE(slot->class, class);
+	WRITE_ONCE(slot->serial, pci_get_dsn(pdev));
 }
 
 /* A slot that has just become ours learns what is in it. */
@@ -39,7 +57,7 @@ void hps_card_learn(struct hps_slot *slot)
 
 	if (!pdev)
 		return;
-	WRITE_ONCE(slot->serial, pci_get_dsn(pdev));
+	hps_card_note(slot, pdev);
 	pci_dev_put(pdev);
 }
 
@@ -48,12 +66,12 @@ void hps_card_appeared(struct pci_dev *pdev)
 {
 	struct hps_slot *slot;
 
-	if (PCI_FUNC(pdev->devfn) || pdev->is_virtfn)
+	if (pdev->is_virtfn)
 		return;
 	slot = hps_slot_get_by_device(pdev);
-	if (!slot)
-		return;
-	WRITE_ONCE(slot->serial, pci_get_dsn(pdev));
+	/* With ARI, function 8 of the card has function number 0 as well. */
+	if (slot && pdev->devfn == hps_card_devfn(slot))
+		hps_card_note(slot, pdev);
 	hps_slot_put(slot);
 }
 
@@ -64,24 +82,35 @@ static bool hps_card_reads(struct pci_dev *pdev, int reg, u32 expected)
 	return !pci_read_config_dword(pdev, reg, &value) && value == expected;
 }
 
-/* A device that is not ready says so with a vendor ID of 1 (PCIe r6.0, sec 2.3.2). */
-static void hps_card_wait_ready(struct pci_dev *pdev)
+/*
+ * Does the device answer? One that is not ready yet says so with a vendor ID of 1
+ * (PCIe r6.0, sec 2.3.2), or with none at all where the root port does not make
+ * that visible: as long as its link is up it has a second.
+ */
+static bool hps_card_answers(struct hps_slot *slot, struct pci_dev *pdev)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(HPS_CARD_READY_MS);
 	u16 vendor;
 
-	while (!pci_read_config_word(pdev, PCI_VENDOR_ID, &vendor) && vendor == 1 &&
-	       time_before(jiffies, deadline))
-		msleep(20);
+	while (!pci_read_config_word(pdev, PCI_VENDOR_ID, &vendor)) {
+		if (vendor != 1 && !PCI_POSSIBLE_ERROR(vendor))
+			return true;
+		if (!hps_slot_in_reach(slot) || time_after(jiffies, deadline) ||
+		    !hps_slot_pause(slot, 20))
+			break;
+	}
+	return false;
 }
 
 static bool hps_card_is_another(struct hps_slot *slot, struct pci_dev *pdev)
 {
+	u32 class = READ_ONCE(slot->class);
+
 	if (hps_inject_card_changed(slot))
 		return true;
-	hps_card_wait_ready(pdev);
-	if (!hps_card_reads(pdev, PCI_VENDOR_ID, pdev->vendor | (u32)pdev->device << 16) ||
-	    !hps_card_reads(pdev, PCI_CLASS_REVISION, pdev->revision | pdev->class << 8))
+	if (!hps_card_answers(slot, pdev) ||
+	    !hps_card_reads(pdev, PCI_VENDOR_ID, pdev->vendor | (u32)pdev->device << 16) ||
+	    (class && !hps_card_reads(pdev, PCI_CLASS_REVISION, class)))
 		return true;
 	if (pdev->hdr_type == PCI_HEADER_TYPE_NORMAL &&
 	    !hps_card_reads(pdev, PCI_SUBSYSTEM_VENDOR_ID,
@@ -114,15 +143,20 @@ static void hps_card_lose(struct hps_slot *slot, const char *why)
 	hps_slot_disconnect(slot);
 }
 
-/* Compares. Returns whether the card is another one, which is marked then. */
-bool hps_card_check(struct hps_slot *slot)
+/*
+ * Compares. Returns whether the card is another one, which is marked then. One whose
+ * link has gone down again, or whose slot is given back, is not: that is told by
+ * itself. But if the machine @slept it is: its drivers are the next to look.
+ */
+bool hps_card_check(struct hps_slot *slot, bool slept)
 {
 	struct pci_dev *pdev = hps_card_device(slot);
 	bool another;
 
 	if (!pdev)
 		return false;
-	another = !hps_card_is_lost(pdev) && hps_card_is_another(slot, pdev);
+	another = !hps_card_is_lost(pdev) && hps_card_is_another(slot, pdev) &&
+		  (slept || hps_slot_in_reach(slot));
 	pci_dev_put(pdev);
 	if (another)
 		hps_card_lose(slot, "card was changed");
@@ -139,14 +173,14 @@ bool hps_card_check_config(struct hps_slot *slot)
 	struct pci_dev *pdev;
 	bool blank = false;
 
-	if (hps_card_check(slot))
+	if (hps_card_check(slot, false))
 		return true;
 	pdev = hps_card_device(slot);
 	if (!pdev)
 		return false;
 	while (!blank && hps_card_is_blank(pdev)) {
 		blank = time_after(jiffies, deadline);
-		if (!blank && wait_event_timeout(slot->wait, READ_ONCE(slot->dead), HZ / 50))
+		if (!blank && !hps_slot_pause(slot, 20))
 			break;
 	}
 	pci_dev_put(pdev);

@@ -37,14 +37,12 @@ static int hps_commit_remove(struct hps_slot *slot)
 {
 	struct pci_bus *bus = slot->port->subordinate;
 	struct pci_dev *pdev, *previous;
-	struct hps_level level;
 	bool present;
 
 	if (!bus)
 		return -ENODEV;
 	/* A card without a link is out of reach as well, and so is one below a port that is. */
-	present = hps_slot_status(slot, &level) && level.status & HPSHIM_STATUS_PRESENT &&
-		  (level.status & HPSHIM_STATUS_LINK || !(slot->caps & HPSHIM_CAP_LINK));
+	present = hps_slot_in_reach(slot);
 	if (!present)
 		hps_slot_disconnect(slot);
 

@@ -159,8 +159,8 @@ static int hps_legacy_without_controller(struct hotplug_slot *hotplug, u32 value
 static int hps_legacy_request(struct hotplug_slot *hotplug, u32 value)
 {
 	struct hps_request request = { .value = value };
-	bool done;
-	long left;
+	bool expected, done;
+	long left = 0;
 
 	if (!hps_controller_alive())
 		return hps_legacy_without_controller(hotplug, value);
@@ -174,9 +174,13 @@ static int hps_legacy_request(struct hotplug_slot *hotplug, u32 value)
 	request.id = ++hps_last_request;
 	list_add_tail(&request.node, &hps_requests);
 	spin_unlock(&hps_requests_lock);
-	hps_legacy_send_request(&request, HPSHIM_EVENT_REQUEST);
 
-	left = hps_legacy_wait(&request);
+	/* A controller that went before we were in the list has given up all but us. */
+	expected = hps_controller_expected();
+	if (expected) {
+		hps_legacy_send_request(&request, HPSHIM_EVENT_REQUEST);
+		left = hps_legacy_wait(&request);
+	}
 
 	spin_lock(&hps_requests_lock);
 	list_del(&request.node);
@@ -184,7 +188,9 @@ static int hps_legacy_request(struct hotplug_slot *hotplug, u32 value)
 	spin_unlock(&hps_requests_lock);
 	if (!done) {
 		hps_legacy_send_request(&request, HPSHIM_EVENT_REQUEST_CANCEL);
-		if (left < 0)
+		if (!expected)
+			request.error = hps_legacy_without_controller(hotplug, value);
+		else if (left < 0)
 			request.error = left;
 		else if (READ_ONCE(request.slot->dead))
 			request.error = -ENODEV;

@@ -46,7 +46,8 @@ static int hps_op_power(struct hps_slot *slot, const struct hps_op *op, const ch
 	hps_inject_power_on(slot);
 	error = hps_slot_aborted(slot) ? -ECANCELED : slot->ops->power_on(slot, report);
 	if (error && hps_slot_aborted(slot)) {
-		*report = "power-on was given up for a power-off";
+		*report = READ_ONCE(slot->leaving) ? "slot is given back" :
+						     "power-on was given up for a power-off";
 		error = -ECANCELED;
 	}
 	return error;
@@ -95,6 +96,7 @@ static void hps_op_lane_work(struct hps_slot *slot, struct hps_lane *lane)
 		list_del(&op->node);
 		lane->length--;
 		spin_unlock_irq(&slot->lock);
+		wake_up_all(&slot->wait);
 		kfree(op);
 		hps_event_send(slot, &done);
 		if (slot->ops->settled)
@@ -158,6 +160,9 @@ int hps_op_queue(struct hps_slot *slot, u8 cmd, u32 value, u64 cookie, bool has_
 	if (slot->dead) {
 		*why = "slot is gone";
 		error = -ENODEV;
+	} else if (id == HPS_LANE_POWER && slot->leaving) {
+		*why = "slot is about to be given back";
+		error = -EBUSY;
 	} else if (id == HPS_LANE_POWER && value && lane->length) {
 		*why = "a power operation is under way";
 		error = -EBUSY;

@@ -91,7 +91,7 @@ int hps_pcie_resume_noirq(struct pcie_device *service)
 		return 0;
 	hps_pcie_was_restored(pcie);
 	pcie_capability_write_word(service->port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS);
-	hps_card_check(&pcie->slot);
+	hps_card_check(&pcie->slot, true);
 	return 0;
 }
 
@@ -131,7 +131,8 @@ int hps_pcie_resume(struct pcie_device *service)
 /*
  * Error recovery restores Slot Control from what was saved when the port's driver
  * was bound, and so switches off whoever has got a card since then. Hence it is
- * saved anew when an operation has changed it.
+ * saved anew when an operation has changed it. What it has not restored yet is not
+ * for saving: the core has the device_lock while it restores.
  */
 void hps_pcie_save_work(struct work_struct *work)
 {
@@ -139,7 +140,8 @@ void hps_pcie_save_work(struct work_struct *work)
 	struct pci_dev *port = pcie->slot.port;
 
 	device_lock(&port->dev);
-	if (!READ_ONCE(pcie->slot.dead) && pci_device_is_present(port))
+	if (!READ_ONCE(pcie->slot.dead) && pci_device_is_present(port) &&
+	    !hps_pcie_is_blank(pcie))
 		pci_save_state(port);
 	device_unlock(&port->dev);
 	hps_slot_put(&pcie->slot);
@@ -171,6 +173,7 @@ int hps_pcie_slot_reset(struct pcie_device *service)
 	rcu_read_unlock();
 	if (!pcie)
 		return 0;
+	WRITE_ONCE(pcie->restoring, true);
 	WRITE_ONCE(pcie->resetting, true);
 	pcie_capability_write_word(service->port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS);
 	hps_slot_queue_work(&pcie->slot, &pcie->restore_work, hps_wq);
@@ -205,6 +208,7 @@ void hps_pcie_restore_work(struct work_struct *work)
 					   HPS_PCIE_FLAPS | PCI_EXP_SLTSTA_CC);
 		WRITE_ONCE(pcie->resetting, false);
 		hps_pcie_restore(pcie, wanted);
+		WRITE_ONCE(pcie->restoring, false);
 	}
 	mutex_unlock(&pcie->command);
 
@@ -212,10 +216,12 @@ void hps_pcie_restore_work(struct work_struct *work)
 	if (hps_slot_status(slot, &level) && level.status & HPSHIM_STATUS_OCCUPIED) {
 		if (pcie->link_reporting && !(level.status & HPSHIM_STATUS_LINK))
 			saw |= BIT(HPSHIM_EVENT_LINK);
-		else if (hps_card_check(slot))
+		else if (hps_card_check(slot, false))
 			saw |= BIT(HPSHIM_EVENT_PRESENCE);
 	}
 	hps_slot_saw(slot, saw);
+	/* The core has saved what it restored, not this. */
+	hps_pcie_settled(slot);
 	hps_slot_put(slot);
 }
 
@@ -244,7 +250,7 @@ bool hps_pcie_recovered(struct hps_slot *slot)
 			       !IS_ENABLED(CONFIG_PCIE_EDR)))
 		return false;
 	while (!hps_pcie_dpc_is_done(port) && time_before(jiffies, deadline))
-		if (wait_event_timeout(slot->wait, READ_ONCE(slot->dead), HZ / 50))
+		if (!hps_slot_pause(slot, 20))
 			return false;
 	if (!test_and_clear_bit(HPS_DPC_RECOVERED, &port->priv_flags))
 		return false;

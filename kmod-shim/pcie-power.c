@@ -130,13 +130,38 @@ int hps_pcie_write_command(struct hps_pcie *pcie, u16 value, u16 mask)
 	return 0;
 }
 
+/*
+ * Was the port reset by something above it, and is not restored yet? Then it does
+ * not know its buses. One that does not respond is not blank.
+ */
+bool hps_pcie_is_blank(struct hps_pcie *pcie)
+{
+	u8 bus;
+
+	return !pci_read_config_byte(pcie->slot.port, PCI_SECONDARY_BUS, &bus) && !bus;
+}
+
+/*
+ * May a command be given? Not while Slot Control is that of a reset: what it has
+ * there is not what we want. The caller holds the command mutex.
+ */
+static int hps_pcie_ready(struct hps_pcie *pcie)
+{
+	if (READ_ONCE(pcie->slot.going))
+		return -ENODEV;
+	if (READ_ONCE(pcie->restoring) || hps_pcie_is_blank(pcie))
+		return -EBUSY;
+	return 0;
+}
+
 /* One command from start to completion. */
 static int hps_pcie_command(struct hps_pcie *pcie, u16 value, u16 mask)
 {
-	int error = -ENODEV;
+	int error;
 
 	mutex_lock(&pcie->command);
-	if (!READ_ONCE(pcie->slot.going))
+	error = hps_pcie_ready(pcie);
+	if (!error)
 		error = hps_pcie_write_command(pcie, value, mask);
 	if (!error)
 		hps_pcie_wait_command(pcie);
@@ -178,13 +203,12 @@ static bool hps_pcie_level(struct hps_slot *slot, struct hps_level *level)
 static int hps_pcie_switch_on(struct hps_pcie *pcie)
 {
 	struct pci_dev *port = pcie->slot.port;
-	int error = 0;
+	int error;
 
 	mutex_lock(&pcie->command);
-	if (READ_ONCE(pcie->slot.going)) {
-		error = -ENODEV;
+	error = hps_pcie_ready(pcie);
+	if (error)
 		goto unlock;
-	}
 	pcie_capability_write_word(port, PCI_EXP_SLTSTA, PCI_EXP_SLTSTA_PFD);
 	WRITE_ONCE(pcie->fault, false);
 	if (pcie->slot_cap & PCI_EXP_SLTCAP_PCP) {
@@ -391,12 +415,16 @@ static int hps_pcie_raw_indicators(struct hps_slot *slot, bool set, u8 *value)
 	return error;
 }
 
-static bool hps_pcie_is_engaged(struct hps_pcie *pcie)
+/* Is the interlock engaged (1) or not (0)? */
+static int hps_pcie_engaged(struct hps_pcie *pcie)
 {
-	u16 status = 0;
+	u16 status;
+	int error;
 
-	hps_pcie_read(pcie, PCI_EXP_SLTSTA, &status);
-	return status & PCI_EXP_SLTSTA_EIS;
+	error = hps_pcie_read(pcie, PCI_EXP_SLTSTA, &status);
+	if (error)
+		return error;
+	return !!(status & PCI_EXP_SLTSTA_EIS);
 }
 
 /* Engages or disengages; that takes time, and its end is seen in the status only. */
@@ -404,22 +432,25 @@ static int hps_pcie_interlock(struct hps_slot *slot, bool engage)
 {
 	unsigned long deadline = jiffies + msecs_to_jiffies(HPS_INTERLOCK_MS);
 	struct hps_pcie *pcie = to_hps_pcie(slot);
-	int error = 0;
+	int engaged, error;
 
 	mutex_lock(&pcie->command);
-	if (READ_ONCE(slot->going)) {
-		error = -ENODEV;
-	} else if (engage != hps_pcie_is_engaged(pcie)) {
+	error = hps_pcie_ready(pcie);
+	engaged = error ?: hps_pcie_engaged(pcie);
+	if (engaged >= 0 && engaged != engage) {
 		error = hps_pcie_write_command(pcie, PCI_EXP_SLTCTL_EIC, 0);
 		if (!error)
 			hps_pcie_wait_command(pcie);
 	}
 	mutex_unlock(&pcie->command);
-	while (!error && engage != hps_pcie_is_engaged(pcie)) {
+	while (!error) {
+		engaged = hps_pcie_engaged(pcie);
+		if (engaged < 0 || engaged == engage)
+			return min(engaged, 0);
 		if (time_after(jiffies, deadline))
 			return -ETIMEDOUT;
-		if (!hps_slot_sleep(slot, 10))
-			return READ_ONCE(slot->dead) ? -ENODEV : -ECANCELED;
+		if (!hps_slot_pause(slot, 10))
+			return -ENODEV;
 	}
 	return error;
 }
@@ -441,16 +472,12 @@ static int hps_pcie_reset_held(struct hps_slot *slot)
 		return -EBUSY;
 
 	mutex_lock(&pcie->command);
-	if (READ_ONCE(slot->going)) {
-		error = -ENODEV;
-	} else if (pcie->resetting) {
-		error = -EBUSY;
-	} else {
+	error = pcie->resetting ? -EBUSY : hps_pcie_ready(pcie);
+	if (!error)
 		error = hps_pcie_write_command(pcie, 0, enables);
-		if (!error) {
-			WRITE_ONCE(pcie->resetting, true);
-			hps_pcie_wait_command(pcie);
-		}
+	if (!error) {
+		WRITE_ONCE(pcie->resetting, true);
+		hps_pcie_wait_command(pcie);
 	}
 	mutex_unlock(&pcie->command);
 	if (error)
@@ -472,7 +499,7 @@ static int hps_pcie_reset_held(struct hps_slot *slot)
 	if (pcie->link_reporting && !(level.status & HPSHIM_STATUS_LINK))
 		saw |= BIT(HPSHIM_EVENT_LINK);
 	if (!(level.status & HPSHIM_STATUS_PRESENT) ||
-	    (!saw && !reset_error && hps_card_check(slot)))
+	    (!saw && !reset_error && hps_card_check(slot, false)))
 		saw |= BIT(HPSHIM_EVENT_PRESENCE);
 	hps_slot_saw(slot, saw);
 	return reset_error;

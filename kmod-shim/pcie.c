@@ -231,8 +231,8 @@ static int hps_pcie_probe(struct pcie_device *service)
 		}
 	}
 	WRITE_ONCE(service->priv_data, pcie);
-	hps_card_learn(&pcie->slot);
 	hps_slot_add(&pcie->slot);
+	hps_card_learn(&pcie->slot);
 
 	error = hps_legacy_publish(&pcie->slot);
 	if (error)
@@ -361,15 +361,17 @@ void hps_pcie_quiet_native(struct device *service)
 		synchronize_irq(pcie->irq);
 }
 
-static void hps_pcie_appeared(struct pci_dev *port)
+static void hps_pcie_appeared(struct pci_dev *port, struct device *service)
 {
 	char name[HPSHIM_NAME_MAX];
 
-	if (!port->subordinate || !hps_port_claim_new(port))
+	if (!port->subordinate || !hps_port_claim_new(port, service))
 		return;
 	hps_pcie_number(port, name, sizeof(name));
 	if (hps_legacy_reserve(port, name))
 		hps_port_lost(port);
+	else if (!hps_port_claimed(port))
+		hps_legacy_unreserve(port);	/* was given back before it was reserved */
 }
 
 /*
@@ -387,7 +389,7 @@ static int hps_pcie_notify(struct notifier_block *nb, unsigned long action, void
 	if (!hps_service_check(dev, port))
 		return NOTIFY_DONE;
 	if (action == BUS_NOTIFY_ADD_DEVICE) {
-		hps_pcie_appeared(port);
+		hps_pcie_appeared(port, dev);
 	} else if (action == BUS_NOTIFY_REMOVED_DEVICE) {
 		hps_legacy_unreserve(port);
 		hps_port_lost(port);

@@ -39,6 +39,8 @@
  * @queue: woken by command completion
  * @fault: power fault latched until next power-on
  * @resetting: link and presence changes are our own doing
+ * @restoring: error recovery has reset the port, and @restore_work has not yet put it
+ *	right; cleared under @command
  * @poll_work: reads the status when there is no interrupt
  * @restore_work: puts Slot Control right after error recovery
  * @save_work: has the core save what error recovery restores
@@ -61,6 +63,7 @@ struct hps_pcie {
 
 	bool fault;
 	bool resetting;
+	bool restoring;
 	struct delayed_work poll_work;
 	struct work_struct restore_work;
 	struct work_struct save_work;
@@ -79,6 +82,7 @@ extern const struct hps_slot_ops hps_pcie_ops;
 int hps_pcie_read(struct hps_pcie *pcie, int reg, u16 *value);
 int hps_pcie_write_command(struct hps_pcie *pcie, u16 value, u16 mask);
 void hps_pcie_wait_command(struct hps_pcie *pcie);
+bool hps_pcie_is_blank(struct hps_pcie *pcie);
 
 /* pcie-pm.c */
 int hps_pcie_suspend(struct pcie_device *service);

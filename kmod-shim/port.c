@@ -48,6 +48,8 @@ enum hps_give_back {
  * struct hps_port - a port that is ours or about to be
  * @node: in the list of ports
  * @pdev: the port, referenced
+ * @device: of a port that was new, what a driver binds to, referenced: until the
+ *	driver core is through with the first probe() nobody finds it; or NULL
  * @ops: what is to be done, without what is being done
  * @give_back: release before @ops, because the controller is gone
  * @work: does all that and frees the port when it is not claimed
@@ -60,6 +62,7 @@ enum hps_give_back {
 struct hps_port {
 	struct list_head node;
 	struct pci_dev *pdev;
+	struct device *device;
 	struct list_head ops;
 	enum hps_give_back give_back;
 	struct work_struct work;
@@ -131,6 +134,7 @@ const char *hps_port_slot_name(struct pci_dev *pdev, u8 device, const char *name
 
 static void hps_port_free(struct hps_port *port)
 {
+	put_device(port->device);
 	pci_dev_put(port->pdev);
 	kfree(port);
 }
@@ -150,10 +154,10 @@ static struct hps_port *hps_port_new(struct pci_dev *pdev)
 /*
  * A port that has just appeared below one of ours is ours from the start, and its
  * native driver never gets to it. Called by the notifiers of the buses, before
- * any driver is asked. Returns whether it is; then hps_port_lost() or probe()
- * follows, or hps_port_declined().
+ * any driver is asked, with the device that a driver binds to. Returns whether it
+ * is; then hps_port_lost() or probe() follows, or hps_port_declined().
  */
-bool hps_port_claim_new(struct pci_dev *pdev)
+bool hps_port_claim_new(struct pci_dev *pdev, struct device *dev)
 {
 	struct pci_dev *above = pci_upstream_bridge(pdev);
 	struct hps_port *port, *known;
@@ -166,12 +170,15 @@ bool hps_port_claim_new(struct pci_dev *pdev)
 	if (!port)
 		return false;
 	port->claimed = true;
+	port->device = get_device(dev);
 	spin_lock(&hps_ports_lock);
 	known = hps_port_find(pdev);
-	if (known)
+	if (known) {
 		known->claimed = true;
-	else
+		swap(known->device, port->device);
+	} else {
 		list_add_tail(&port->node, &hps_ports);
+	}
 	spin_unlock(&hps_ports_lock);
 	if (known)
 		hps_port_free(port);
@@ -200,20 +207,34 @@ void hps_port_declined(struct pci_dev *pdev)
 /* Our driver has let go of @pdev, for whatever reason. Called by remove(). */
 void hps_port_lost(struct pci_dev *pdev)
 {
+	struct device *dev = NULL;
 	struct hps_port *port;
 
 	spin_lock(&hps_ports_lock);
 	port = hps_port_find(pdev);
 	if (port) {
 		port->claimed = false;
+		swap(dev, port->device);
 		if (!port->running)
 			list_del(&port->node);
 		else
 			port = NULL;	/* its work frees it */
 	}
 	spin_unlock(&hps_ports_lock);
+	put_device(dev);
 	if (port)
 		hps_port_free(port);
+}
+
+/* As hps_port_device(), and of a port that is just being added as well. */
+static struct device *hps_port_get_device(struct hps_port *port)
+{
+	struct device *dev;
+
+	spin_lock(&hps_ports_lock);
+	dev = get_device(port->device);
+	spin_unlock(&hps_ports_lock);
+	return dev ?: hps_port_device(port->pdev);
 }
 
 static void hps_port_set(struct hps_port *port, bool claimed, bool native)
@@ -324,6 +345,9 @@ static int hps_port_adopt(struct hps_port *port)
 		hps_pcie_quiet_native(dev);
 	device_release_driver(dev);
 	error = hps_port_is_shpc(port, dev) ? hps_shpc_attach(port->pdev) : hps_pcie_attach(dev);
+	/* Since it was claimed, somebody may have bound us by hand. */
+	if (error && hps_port_owns(port, dev))
+		error = 0;
 	if (error) {
 		pci_err(port->pdev, "cannot adopt (%d)\n", error);
 		hps_port_set(port, false, false);
@@ -350,7 +374,7 @@ static int hps_port_attach_native(struct hps_port *port, struct device *dev)
 
 static int hps_port_release(struct hps_port *port, enum hps_give_back how)
 {
-	struct device *dev = hps_port_device(port->pdev);
+	struct device *dev = hps_port_get_device(port);
 	int error = 0;
 
 	if (!dev)

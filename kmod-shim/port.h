@@ -16,7 +16,7 @@ int hps_port_queue(const char *address, u8 cmd, u64 cookie, bool has_cookie,
 		   struct netlink_ext_ack *extack);
 void hps_port_release_all(bool all);
 void hps_port_give_back(struct pci_dev *pdev);
-bool hps_port_claim_new(struct pci_dev *pdev);
+bool hps_port_claim_new(struct pci_dev *pdev, struct device *dev);
 void hps_port_declined(struct pci_dev *pdev);
 bool hps_port_claimed(struct pci_dev *pdev);
 bool hps_port_was_native(struct pci_dev *pdev);

@@ -10,6 +10,7 @@
  * has taken for it.
  */
 #include <linux/bitfield.h>
+#include <linux/delay.h>
 #include <linux/pm.h>
 #include "event.h"
 #include "shpc.h"
@@ -32,16 +33,20 @@ static int hps_shpc_suspend(struct device *dev)
 	return 0;
 }
 
-/* Makes a slot what it was. Its power comes back before its devices resume. */
-static void hps_shpc_restore_slot(struct hps_shpc_slot *slot)
+/*
+ * Makes a slot what it was. Its power comes back before its devices resume. Returns
+ * whether it did just now, so that the card has to be given time.
+ */
+static bool hps_shpc_restore_slot(struct hps_shpc_slot *slot)
 {
 	struct hps_shpc *shpc = slot->shpc;
 	u32 now = readl(shpc->regs + SHPC_SLOT(slot->index));
 	const char *ignored;
+	bool enables;
 	u8 code = 0;
 
 	if (PCI_POSSIBLE_ERROR(now))
-		return;
+		return false;
 	if (FIELD_GET(SHPC_SLOT_STATE, now) != FIELD_GET(SHPC_SLOT_STATE, slot->saved))
 		code |= FIELD_GET(SHPC_SLOT_STATE, slot->saved);
 	if (FIELD_GET(SHPC_SLOT_PIC, now) != FIELD_GET(SHPC_SLOT_PIC, slot->saved))
@@ -49,17 +54,20 @@ static void hps_shpc_restore_slot(struct hps_shpc_slot *slot)
 	if (FIELD_GET(SHPC_SLOT_AIC, now) != FIELD_GET(SHPC_SLOT_AIC, slot->saved))
 		code |= FIELD_PREP(SHPC_CMD_AIC, FIELD_GET(SHPC_SLOT_AIC, slot->saved));
 	if (!code)
-		return;
+		return false;
 	/* A slot is powered before it is connected (SHPC specification, 3.5.1.1). */
-	if ((code & SHPC_SLOT_STATE) == SHPC_CMD_ENABLE)
+	enables = (code & SHPC_SLOT_STATE) == SHPC_CMD_ENABLE;
+	if (enables)
 		hps_shpc_command(slot, slot->index + 1, SHPC_CMD_POWER_ONLY, &ignored);
 	if (hps_shpc_command(slot, slot->index + 1, code, &ignored))
 		pci_warn(shpc->bridge, "Slot(%s): not as it was before sleep\n", slot->slot.name);
+	return enables;
 }
 
 static int hps_shpc_resume_noirq(struct device *dev)
 {
 	struct hps_shpc *shpc = dev_get_drvdata(dev);
+	bool enabled = false;
 	int i;
 
 	spin_lock_irq(&shpc->lock);
@@ -70,9 +78,11 @@ static int hps_shpc_resume_noirq(struct device *dev)
 	spin_unlock_irq(&shpc->lock);
 	hps_shpc_restore_speed(shpc, shpc->saved_bus);
 	for (i = 0; i < shpc->slots; i++)
-		hps_shpc_restore_slot(shpc->slot[i]);
+		enabled |= hps_shpc_restore_slot(shpc->slot[i]);
+	if (enabled)
+		msleep(HPS_SHPC_SETTLE_MS);
 	for (i = 0; i < shpc->slots; i++)
-		hps_card_check(&shpc->slot[i]->slot);
+		hps_card_check(&shpc->slot[i]->slot, true);
 	return 0;
 }
 

@@ -13,7 +13,6 @@
 #include "shpc.h"
 
 #define HPS_SHPC_COMMAND_MS	1000
-#define HPS_SHPC_SETTLE_MS	1000	/* after a slot was enabled */
 
 #define HPS_PCI_DEVICE_IOP332	0x0332
 #define HPS_PCI_DEVICE_POGO	0x7458
@@ -364,6 +363,9 @@ static int hps_shpc_connect(struct hps_shpc_slot *slot, const char **report)
 	const char *ignored;
 	int error;
 
+	/* Others had the bus for a while. */
+	if (hps_slot_aborted(&slot->slot))
+		return -ECANCELED;
 	error = hps_shpc_slot_command(slot, SHPC_CMD_POWER_ONLY, report);
 	if (error)
 		return error;
@@ -375,6 +377,8 @@ static int hps_shpc_connect(struct hps_shpc_slot *slot, const char **report)
 	}
 	if (!error)
 		error = hps_shpc_agree_on_speed(slot, report);
+	if (!error && hps_slot_aborted(&slot->slot))
+		error = -ECANCELED;
 	if (!error)
 		error = hps_shpc_slot_command(slot, SHPC_CMD_ENABLE, report);
 	/* Powered and not on the bus is no state to leave a slot in. */

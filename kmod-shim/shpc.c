@@ -372,8 +372,8 @@ static int hps_shpc_start(struct pci_dev *bridge)
 	if (shpc->irq < 0)
 		queue_delayed_work(hps_event_wq, &shpc->poll_work, HPS_POLL_FIRST);
 	for (i = 0; i < shpc->slots; i++) {
-		hps_card_learn(&shpc->slot[i]->slot);
 		hps_slot_add(&shpc->slot[i]->slot);
+		hps_card_learn(&shpc->slot[i]->slot);
 		error = hps_legacy_publish(&shpc->slot[i]->slot);
 		if (error)
 			goto err_stop;
@@ -457,18 +457,27 @@ void hps_shpc_unreserve(struct pci_dev *bridge)
 	device_unlock(&bridge->dev);
 }
 
+static void hps_shpc_appeared(struct pci_dev *bridge)
+{
+	if (!hps_shpc_capable(bridge) || !hps_port_claim_new(bridge, &bridge->dev))
+		return;
+	if (hps_override_set(bridge))
+		hps_port_lost(bridge);
+	else if (!hps_port_claimed(bridge))
+		hps_shpc_unreserve(bridge);	/* was given back before it was reserved */
+}
+
 /* Devices that come and go, with the rescan lock held; no driver has seen a new one. */
 static int hps_shpc_notify(struct notifier_block *nb, unsigned long action, void *data)
 {
 	struct pci_dev *bridge = to_pci_dev(data);
 
-	if (action == BUS_NOTIFY_ADD_DEVICE)
+	if (action == BUS_NOTIFY_ADD_DEVICE) {
 		hps_card_appeared(bridge);
-	if (action == BUS_NOTIFY_REMOVED_DEVICE)
+		hps_shpc_appeared(bridge);
+	} else if (action == BUS_NOTIFY_REMOVED_DEVICE) {
 		hps_port_lost(bridge);
-	else if (action == BUS_NOTIFY_ADD_DEVICE && hps_shpc_capable(bridge) &&
-		 hps_port_claim_new(bridge) && hps_override_set(bridge))
-		hps_port_lost(bridge);
+	}
 	return NOTIFY_DONE;
 }
 

@@ -12,6 +12,8 @@
 
 #define HPS_SHPC_SLOTS	31
 
+#define HPS_SHPC_SETTLE_MS	1000	/* after a slot was enabled: no request before that */
+
 /* Working register set. */
 #define SHPC_BASE_OFFSET	0x00
 #define SHPC_SLOTS_AVAILABLE_1	0x04

@@ -20,6 +20,8 @@ static u32 hps_last_generation;
 
 #define HPS_LEAVE_PATIENCE	(10 * HZ)
 
+#define HPS_LINK_SETTLE_MS	100	/* after it is up (PCIe r6.0, sec 6.6.1) */
+
 /* The events that say something about the card's being there. */
 #define HPS_LINK_EVENTS	(BIT(HPSHIM_EVENT_PRESENCE) | BIT(HPSHIM_EVENT_LINK))
 
@@ -119,6 +121,15 @@ bool hps_slot_status(struct hps_slot *slot, struct hps_level *level)
 	return known;
 }
 
+/* Is there a card, with a link if it needs one, that can be spoken to? */
+bool hps_slot_in_reach(struct hps_slot *slot)
+{
+	struct hps_level level;
+
+	return hps_slot_status(slot, &level) && level.status & HPSHIM_STATUS_PRESENT &&
+	       (level.status & HPSHIM_STATUS_LINK || !(slot->caps & HPSHIM_CAP_LINK));
+}
+
 /* Fills in all that an answer or event tells about a slot. */
 void hps_slot_describe(struct hps_slot *slot, struct hps_event *event)
 {
@@ -168,16 +179,42 @@ void hps_slot_disconnect(struct hps_slot *slot)
 }
 
 /* Card and link are gone while the slot is powered: nobody asked for that. */
-static void hps_slot_check_surprise(struct hps_slot *slot)
+static bool hps_slot_lost_card(struct hps_slot *slot)
 {
 	const u32 there = HPSHIM_STATUS_PRESENT | HPSHIM_STATUS_LINK;
+	const u32 used = HPSHIM_STATUS_POWER | HPSHIM_STATUS_OCCUPIED;
 	struct hps_level level;
 
-	if (!hps_slot_status(slot, &level) || level.status & (there | HPSHIM_STATUS_BUSY) ||
-	    !(level.status & HPSHIM_STATUS_POWER) || !(level.status & HPSHIM_STATUS_OCCUPIED))
-		return;
-	pci_info(slot->port, "Slot(%s): card gone\n", slot->name);
-	hps_slot_disconnect(slot);
+	return hps_slot_status(slot, &level) &&
+	       (level.status & (there | used | HPSHIM_STATUS_BUSY)) == used;
+}
+
+/* Is the link of devices that are there up, and no power operation under way? */
+static bool hps_slot_is_linked(struct hps_slot *slot)
+{
+	const u32 up = HPSHIM_STATUS_LINK | HPSHIM_STATUS_OCCUPIED;
+	struct hps_level level;
+
+	return hps_slot_status(slot, &level) &&
+	       (level.status & (up | HPSHIM_STATUS_BUSY)) == up;
+}
+
+/*
+ * Was that error recovery, with the link up again at its end? What it did to the
+ * link by itself and was seen meanwhile is no news then.
+ */
+static bool hps_slot_recovered(struct hps_slot *slot)
+{
+	struct hps_level level;
+
+	if (!slot->ops->recovered || !slot->ops->recovered(slot))
+		return false;
+	atomic_andnot(BIT(HPSHIM_EVENT_LINK), &slot->pending);
+	/* After that: the change that took the link for good may have been among them. */
+	if (hps_slot_status(slot, &level) && level.status & HPSHIM_STATUS_LINK)
+		return true;
+	hps_slot_saw(slot, BIT(HPSHIM_EVENT_LINK));
+	return false;
 }
 
 /*
@@ -186,15 +223,20 @@ static void hps_slot_check_surprise(struct hps_slot *slot)
  * it; who was reset by anything else (PCIe r6.0, sec 6.6.1: by the link's going
  * down) and is not put right by whoever did it is of no use to its driver.
  */
-static u32 hps_slot_judge_link(struct hps_slot *slot, u32 pending)
+static u32 hps_slot_judge_link(struct hps_slot *slot, u32 pending, u64 seen)
 {
-	const u32 up = HPSHIM_STATUS_LINK | HPSHIM_STATUS_OCCUPIED;
-	bool recovered = slot->ops->recovered && slot->ops->recovered(slot);
-	struct hps_level level;
+	struct hps_event message = { .event = HPSHIM_EVENT_LINK, .time_ns = seen };
+	bool recovered = hps_slot_recovered(slot);
+	bool linked = hps_slot_is_linked(slot);
 
-	if (hps_slot_status(slot, &level) && (level.status & up) == up &&
-	    !(level.status & HPSHIM_STATUS_BUSY) &&
-	    (recovered ? hps_card_check(slot) : hps_card_check_config(slot)))
+	if (linked && !recovered) {
+		/* Told before the wait, or it would be believed to be lost meanwhile. */
+		hps_event_send(slot, &message);
+		pending &= ~BIT(HPSHIM_EVENT_LINK);
+		/* No request before that; error recovery has waited. */
+		linked = hps_slot_pause(slot, HPS_LINK_SETTLE_MS) && hps_slot_is_linked(slot);
+	}
+	if (linked && (recovered ? hps_card_check(slot, false) : hps_card_check_config(slot)))
 		return pending | BIT(HPSHIM_EVENT_PRESENCE);
 	if (recovered) {
 		pending &= ~BIT(HPSHIM_EVENT_LINK);
@@ -226,12 +268,16 @@ static void hps_slot_event_work(struct work_struct *work)
 	struct hps_slot *slot = container_of(work, struct hps_slot, event_work);
 	u64 seen = atomic64_xchg(&slot->seen_ns, 0);
 	u32 pending = atomic_xchg(&slot->pending, 0);
+	bool link = pending & HPS_LINK_EVENTS;
 	u32 event;
 
-	if (pending & BIT(HPSHIM_EVENT_LINK))
-		pending = hps_slot_judge_link(slot, pending);
-	if (pending & HPS_LINK_EVENTS)
-		hps_slot_check_surprise(slot);
+	/* The port may tell that the card is gone before it tells of the link. */
+	if (pending & BIT(HPSHIM_EVENT_LINK) || (link && hps_slot_lost_card(slot)))
+		pending = hps_slot_judge_link(slot, pending, seen);
+	if (link && hps_slot_lost_card(slot)) {
+		pci_info(slot->port, "Slot(%s): card gone\n", slot->name);
+		hps_slot_disconnect(slot);
+	}
 	if (slot->off_by_request && !hps_controller_expected() &&
 	    hps_slot_is_wanted(slot, pending))
 		hps_port_give_back(slot->port);
@@ -280,6 +326,13 @@ bool hps_slot_sleep(struct hps_slot *slot, unsigned int ms)
 	return !READ_ONCE(slot->dead) && !READ_ONCE(slot->abort);
 }
 
+/* Sleeps for @ms, or less when the slot dies. Returns whether to go on. */
+bool hps_slot_pause(struct hps_slot *slot, unsigned int ms)
+{
+	wait_event_timeout(slot->wait, READ_ONCE(slot->dead), msecs_to_jiffies(ms));
+	return !READ_ONCE(slot->dead);
+}
+
 bool hps_slot_aborted(struct hps_slot *slot)
 {
 	return READ_ONCE(slot->abort);
@@ -317,21 +370,30 @@ void hps_slot_unhold(struct hps_slot *slot)
 		wake_up_all(&slot->wait);
 }
 
+static bool hps_slot_is_idle(struct hps_slot *slot)
+{
+	return READ_ONCE(slot->dead) ||
+	       (!atomic_read(&slot->holds) && !hps_op_power_busy(slot));
+}
+
 /*
- * Waits until no commit or reset is under way, however long a driver takes to let
- * go of its device: a native driver that got the slot now would see half of it.
- * The caller holds no lock.
+ * Waits until no commit, reset or power operation is under way, however long a
+ * driver takes to let go of its device: a native driver that got the slot now would
+ * see half of it. A power-on gives up. The caller holds no lock.
  */
 void hps_slot_leave(struct hps_slot *slot)
 {
+	spin_lock_irq(&slot->lock);
 	WRITE_ONCE(slot->leaving, true);
+	WRITE_ONCE(slot->abort, true);
+	spin_unlock_irq(&slot->lock);
 	smp_mb();	/* pairs with hps_slot_hold() */
-	if (wait_event_idle_timeout(slot->wait, !atomic_read(&slot->holds) ||
-				    READ_ONCE(slot->dead), HPS_LEAVE_PATIENCE))
+	wake_up_all(&slot->wait);
+	if (wait_event_idle_timeout(slot->wait, hps_slot_is_idle(slot), HPS_LEAVE_PATIENCE))
 		return;
 	pci_warn(slot->port, "Slot(%s): is given back when the operation that is under way ends\n",
 		 slot->name);
-	wait_event_idle(slot->wait, !atomic_read(&slot->holds) || READ_ONCE(slot->dead));
+	wait_event_idle(slot->wait, hps_slot_is_idle(slot));
 }
 
 /* A new slot, with one reference for the driver, not yet known to anybody. */

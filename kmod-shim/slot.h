@@ -143,19 +143,23 @@ struct hps_lane {
  *	commands, so that it waits for one at most; never cleared
  * @last: level state as it was read last, which is told when it cannot be read
  * @gone: SLOT_GONE was sent; protected by the event mutex
- * @wait: woken when @dead is set, @abort is set, the last of @holds is let go or a
- *	legacy write is answered
+ * @wait: woken when @dead is set, @abort is set, the last of @holds is let go, an
+ *	operation is done or a legacy write is answered
  * @holds: commits and resets that are under way
- * @leaving: the slot is about to be given back: no more of them begin
+ * @leaving: the slot is about to be given back: no more of them begin, and no power
+ *	operation is accepted; set under @lock, never cleared
  * @pending: events seen and not yet sent, BIT(enum hpshim_event)
  * @seen_ns: when the first of @pending was seen
  * @presses: attention button presses since adoption
  * @presses_sent: of these, already sent; protected by the event mutex
  * @event_work: sends what is pending; holds a reference while queued
  * @lanes: operations, protected by @lock
- * @abort: a power-off waits for the running power-on to give up
+ * @abort: a power-off, or who gives the slot back, waits for the running power-on to
+ *	give up
  * @off_by_request: the controller switched it off, and its card is still there
- * @serial: Device Serial Number of the card whose devices are there, 0: none
+ * @class: class and revision as the card whose devices are there says them, 0: not
+ *	known
+ * @serial: its Device Serial Number, 0: none
  * @slept_present: there was a card when the machine went to sleep
  * @replaced: the card whose devices are there is not there any more, or lost all
  *	that it was told, though there is one; until its devices are gone
@@ -197,6 +201,7 @@ struct hps_slot {
 	bool abort;
 
 	bool off_by_request;
+	u32 class;
 	u64 serial;
 	bool slept_present;
 	bool replaced;
@@ -223,11 +228,13 @@ bool hps_slot_hold(struct hps_slot *slot);
 void hps_slot_unhold(struct hps_slot *slot);
 void hps_slot_leave(struct hps_slot *slot);
 bool hps_slot_status(struct hps_slot *slot, struct hps_level *level);
+bool hps_slot_in_reach(struct hps_slot *slot);
 void hps_slot_describe(struct hps_slot *slot, struct hps_event *event);
 bool hps_slot_holds(const struct hps_slot *slot, struct pci_dev *pdev);
 void hps_slot_disconnect(struct hps_slot *slot);
 void hps_slot_saw(struct hps_slot *slot, u32 events);
 bool hps_slot_sleep(struct hps_slot *slot, unsigned int ms);
+bool hps_slot_pause(struct hps_slot *slot, unsigned int ms);
 bool hps_slot_aborted(struct hps_slot *slot);
 bool hps_slot_queue_work(struct hps_slot *slot, struct work_struct *work,
 			 struct workqueue_struct *wq);
@@ -272,7 +279,7 @@ void hps_legacy_exit(void);
 /* card.c */
 void hps_card_learn(struct hps_slot *slot);
 void hps_card_appeared(struct pci_dev *pdev);
-bool hps_card_check(struct hps_slot *slot);
+bool hps_card_check(struct hps_slot *slot, bool slept);
 bool hps_card_check_config(struct hps_slot *slot);
 void hps_card_asleep(struct hps_slot *slot);
 void hps_card_awake(struct hps_slot *slot);
