@@ -242,8 +242,8 @@ struct engine *engine_free(struct engine *e);
 /* Other times from now on: steps, waits and windows that have begun keep theirs. */
 void engine_set_config(struct engine *e, const struct engine_config *config);
 
-/* Adds or updates a slot's level state and policy. Does not by itself start a
- * job: that is what engine_event() is for. Returns 0 or -ENOMEM. */
+/* Adds or updates a slot's level state and policy. Starts a job only for what an event
+ * told of before and a job, or a hold, was in the way of. Returns 0 or -ENOMEM. */
 int engine_slot_set(struct engine *e, slot_handle_t slot, const struct engine_slot *state, usec_t now);
 
 /* The slot went away: its jobs and those below end as gone (a committing job
