@@ -4,6 +4,7 @@
 import json
 
 from lab.hotplug import NO_JOBS, slots
+from lab.rawbus import CLIENT
 
 MODULE = "/usr/local/lib/lab-modules/hpstuck.ko"
 PARAMETERS = "/sys/module/hpstuck/parameters"
@@ -11,26 +12,8 @@ CARD, DRIVER = "edu", "hpstuck"
 
 # Calls methods on the system bus and prints the milliseconds that each answer took,
 # as JSON. Standard library only; a connection of its own, as a desktop has.
-CALLS = r'''
-import json, os, socket, struct, sys, time
-
-bus = socket.socket(socket.AF_UNIX)
-bus.connect("/run/dbus/system_bus_socket")
-bus.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
-bus.recv(4096)
-bus.sendall(b"BEGIN\r\n")
-waiting, serial = b"", 0
-
-def text(value):
-    data = value.encode()
-    return struct.pack("<I", len(data)) + data + b"\0"
-
-def field(code, kind, value):
-    data = bytes([code, 1]) + kind.encode() + b"\0"
-    return data + (bytes([len(value)]) + value.encode() + b"\0" if kind == "g" else text(value))
-
-def pad(data, to=8):
-    return data + b"\0" * (-len(data) % to)
+CALLS = CLIENT + r'''
+bus, waiting, serial = connect(), b"", 1
 
 def message():
     global waiting
@@ -43,17 +26,12 @@ def message():
                 return whole
         waiting += bus.recv(65536)
 
-def call(destination, path, interface, member, signature="", body=b""):
+def ask(*what):
     """Milliseconds until the answer, whether it was an error, and its body."""
     global serial
     serial += 1
-    fields = b""
-    for one in [field(1, "o", path), field(2, "s", interface), field(3, "s", member),
-                field(6, "s", destination)] + ([field(8, "g", signature)] if signature else []):
-        fields = pad(fields) + one
-    head = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, len(body), serial, len(fields))
     start = time.monotonic()
-    bus.sendall(pad(head + fields) + body)
+    bus.sendall(call(serial, *what))
     while True:
         answer = message()
         kind, fields = answer[1], answer[16:16 + struct.unpack_from("<I", answer, 12)[0]]
@@ -61,13 +39,12 @@ def call(destination, path, interface, member, signature="", body=b""):
         if kind in (2, 3) and b"\x05\x01u\0" + struct.pack("<I", serial) in fields:
             return (time.monotonic() - start) * 1000, kind == 3, answer[-struct.unpack_from("<I", answer, 4)[0]:]
 
-call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello")
 HOTPLUGD = "org.hotplugd1"
 MANAGER = "/org/hotplugd1", "org.hotplugd1.Manager"
 took = {}
 def measure(name, *what):
     times = took.setdefault(name, {"ms": [], "errors": 0})
-    ms, error, body = call(*what)
+    ms, error, body = ask(*what)
     times["ms"].append(round(ms, 2))
     times["errors"] += error
     return body

@@ -10,44 +10,16 @@ import pytest
 
 from lab import paths
 from lab.hotplug import plug, slots, until_state
+from lab.rawbus import CLIENT
 
 INTERFACES = paths.SOURCE / "daemon/dbus"
 RULES = "/etc/polkit-1/rules.d/10-test.rules"
 
-# A client without a library: its messages, and a connection that says hello.
-CLIENT = r'''
-import os, socket, struct, sys, time
-
-def text(value):
-    data = value.encode()
-    return struct.pack("<I", len(data)) + data + b"\0"
-
-def field(code, kind, value):
-    data = bytes([code, 1]) + kind.encode() + b"\0"
-    return data + (bytes([len(value)]) + value.encode() + b"\0" if kind == "g" else text(value))
-
-def call(serial, destination, path, interface, member, signature="", body=b""):
-    fields = b""
-    for one in [field(1, "o", path), field(2, "s", interface), field(3, "s", member),
-                field(6, "s", destination)] + ([field(8, "g", signature)] if signature else []):
-        fields += b"\0" * (-len(fields) % 8) + one
-    head = struct.pack("<BBBBIII", ord("l"), 1, 0, 1, len(body), serial, len(fields)) + fields
-    return head + b"\0" * (-len(head) % 8) + body
-
-def connect():
-    bus = socket.socket(socket.AF_UNIX)
-    bus.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
-    bus.connect("/run/dbus/system_bus_socket")
-    bus.sendall(b"\0AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
-    bus.recv(4096)
-    bus.sendall(b"BEGIN\r\n" + call(1, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello"))
-    bus.setblocking(False)
-    return bus
-'''
-
 # Connections that ask and never read. Prints a line when all is sent, and stays.
 FLOOD = CLIENT + r'''
 connections = [connect() for _ in range(int(sys.argv[1]))]
+for bus in connections:
+    bus.setblocking(False)
 sent = 0
 for serial in range(2, 2 + int(sys.argv[2])):
     for bus in connections:
@@ -125,7 +97,6 @@ def restart_seconds(g):
 # One FindSlot with a name of so many bytes. Waits for the answer.
 LONG_NAME = CLIENT + r'''
 bus = connect()
-bus.setblocking(True)
 name = "x" * int(sys.argv[1])
 bus.sendall(call(2, "org.hotplugd1", "/org/hotplugd1", "org.hotplugd1.Manager", "FindSlot", "s", text(name)))
 told = b""
