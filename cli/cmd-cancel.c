@@ -98,7 +98,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *unuse
 			continue;
 		c->result = xstrdup(result);
 		xreplace(&c->slot, slot);
-		xreplace_printable(&c->reason, reason, false);
+		xreplace(&c->reason, reason);
 		if (c->asked)
 			all->n_running--;
 	}
@@ -178,13 +178,13 @@ static void report(struct cancels *all, struct cancel *c)
 		return; /* told already */
 	if (!c->result && !all->o->block) {
 		if (!all->o->json)
-			printf("job %" PRIu32 ": asked to cancel\n", c->id);
+			print_line(stdout, "job %" PRIu32 ": asked to cancel", c->id);
 	} else if (!c->result) {
 		c->code = EXIT_CODE_PENDING;
 		error_print("job %" PRIu32 ": still takes back what it has begun. See: hpctl jobs", c->id);
 	} else if (streq(c->result, "cancelled")) {
 		if (!all->o->json)
-			printf("job %" PRIu32 ": cancelled, nothing was changed on %s\n", c->id, c->slot);
+			print_line(stdout, "job %" PRIu32 ": cancelled, nothing was changed on %s", c->id, c->slot);
 	} else {
 		c->code = EXIT_CODE_FAILED;
 		error_print("job %" PRIu32 " on %s %s: it ended as %s%s%s", c->id, c->slot,

@@ -74,7 +74,7 @@ static enum exit_code control_slots(const struct options *o, struct client *c, c
 		json_add(entry, "exit_code", json_object_new_int(code));
 		json_append(array, entry);
 		if (code == EXIT_CODE_OK && !o->json)
-			printf("%s: %s\n", (*slots)->name, control->done);
+			print_line(stdout, "%s: %s", (*slots)->name, control->done);
 		worst = error_worse(worst, code);
 	}
 	json_add(object, "results", array);

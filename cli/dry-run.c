@@ -95,7 +95,7 @@ int dry_run(const struct options *o, const struct operation *operation, char **n
 		if (!o->json && l.code != EXIT_CODE_OK)
 			error_print("%s: %s", (*s)->name, l.text);
 		else if (!o->json)
-			printf("%s: %s\n", (*s)->name, l.text);
+			print_line(stdout, "%s: %s", (*s)->name, l.text);
 		json_append(array, json_outlook(operation, *s, &l));
 		free(l.text);
 	}

@@ -98,15 +98,22 @@ static void cut(char *text, size_t columns)
 	}
 }
 
+static char *line_of(const char *slot, const char *trail, const char *between, const char *stage)
+{
+	_cleanup_free_ char *text = xasprintf("%s: %s%s%s", slot, trail, between, stage);
+
+	return printable(text);
+}
+
 /* One line of the terminal, never wider than it. */
 static char *item_line(const struct item *item, size_t columns)
 {
 	_cleanup_free_ char *stage = current_stage(item);
-	char *line = xasprintf("%s: %s%s", item->slot, item->trail ?: "", stage);
+	char *line = line_of(item->slot, item->trail ?: "", "", stage);
 
 	if (text_width(line) >= columns) {
 		free(line);
-		line = xasprintf("%s: %s %s", item->slot, ellipsis(), stage);
+		line = line_of(item->slot, ellipsis(), " ", stage);
 		cut(line, columns - 1);
 	}
 	return line;
@@ -246,7 +253,7 @@ void view_ended(struct follow *f, struct item *item)
 			xappend(&item->text, " (%s)", remark);
 		}
 		if (!f->live && !f->o->json)
-			printf("%s: %s\n", item->slot, item->text);
+			print_line(stdout, "%s: %s", item->slot, item->text);
 		if (f->live)
 			draw(f);
 		fflush(stdout);

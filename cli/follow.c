@@ -43,7 +43,7 @@ static void item_end(struct item *item, const char *result, enum exit_code code,
 	item->state = ITEM_ENDED;
 	item->result = result;
 	item->code = code;
-	xreplace_printable(&item->reason, reason, false);
+	xreplace(&item->reason, reason);
 	view_ended(item->follow, item);
 	check_all_ended(item->follow);
 }

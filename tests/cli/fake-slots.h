@@ -77,6 +77,9 @@ static struct fake_slot slots[] = {
 	{ "slot23", "0000:00:17.0", "on", "", "nvme23n1", "nvme", "", "up", ASKS, NULL, NULL, NULL },
 	{ "slot24", "0000:00:18.0", "busy", "", "nvme24n1", "nvme", "", "up", ERROR, NULL, ERROR_BUSY,
 	  "cannot eject slot24: job 1 (eject, committing) is under way on slot24; wait for it or cancel it" },
+	/* What it says would move the cursor, colour what follows and forge a line. */
+	{ "slot25", "0000:00:19.0", "on", "", "nvme25n1\x1b[2J", "nv\xc2\x9bme", "", "up", ENDS, NULL, "failed",
+	  "It \x1b[31m did not.\nslot1: ejected" },
 };
 
 #endif
