@@ -278,6 +278,7 @@ static struct json_object *json_results(const struct follow *f, enum exit_code c
 		json_add_string(entry, "operation", f->operation->name);
 		json_add(entry, "job", item->job ? json_object_new_uint64(item->job->id) : NULL);
 		json_add_string(entry, "result", item->result ?: "error");
+		json_add_string_or_null(entry, "error", item->error ?: "");
 		if (!item->result)
 			json_add_string(entry, "reason", "the bus went away before the end was known");
 		else if (item->reason && *item->reason)

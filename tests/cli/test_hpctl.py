@@ -264,7 +264,19 @@ class Results(BusCase):
         self.assertEqual([(result["slot"], result["result"], result["exit_code"]) for result in results],
                          [("slot1", "done", 0), ("slot6", "refused", 5), ("slot2", "nothing", 0)])
         self.assertEqual([bool(result["job"]) for result in results], [True, True, False])
+        self.assertEqual([result["error"] for result in results], [None, None, None])
 
+    def test_json_has_the_name_of_an_error(self):
+        self.fake()
+        for verb in ["eject", "hold", "locate", "adopt"]:
+            results = self.json(verb, "slot3", "slot1-1", "slot24", code=5)["results"]
+            self.assertEqual([(result["slot"], result["exit_code"], result["error"]) for result in results],
+                             [("slot3", 5, "org.hotplugd1.Error.Protected"), ("slot1-1", 0, None),
+                              ("slot24", 5, "org.hotplugd1.Error.Busy")], verb)
+            self.assertIn("--force overrides", results[0]["reason"])
+            self.assertIn("job 1", results[2]["reason"])
+        result, = self.json("cancel", "77", code=1)["results"]
+        self.assertEqual((result["error"], "no job 77" in result["reason"]), ("org.hotplugd1.Error.NoSuchJob", True))
 
     def test_all_are_those_that_have_something_to_eject(self):
         self.fake()
