@@ -354,9 +354,14 @@ static int get_manager(sd_bus *b, const char *path, const char *interface, const
 
 static int append_devices(sd_bus_message *reply, const struct fake_slot *s)
 {
+	const char *const name = "Made-up Device";
+
 	if (!s->node)
 		return sd_bus_message_append(reply, "a(sssas)", 0);
-	return sd_bus_message_append(reply, "a(sssas)", 1, "0000:01:00.0", "Made-up Device", s->driver, 1, s->node);
+	if (second_node(s))
+		return sd_bus_message_append(reply, "a(sssas)", 2, "0000:01:00.0", name, s->driver, 1, s->node,
+					     "0000:01:00.1", name, s->driver, 1, second_node(s));
+	return sd_bus_message_append(reply, "a(sssas)", 1, "0000:01:00.0", name, s->driver, 1, s->node);
 }
 
 static int get_slot(sd_bus *b, const char *path, const char *interface, const char *name, sd_bus_message *reply,

@@ -9,6 +9,7 @@
 #define FAKE_SLOTS_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/names.h"
 
@@ -81,5 +82,11 @@ static struct fake_slot slots[] = {
 	{ "slot25", "0000:00:19.0", "on", "", "nvme25n1\x1b[2J", "nv\xc2\x9bme", "", "up", ENDS, NULL, "failed",
 	  "It \x1b[31m did not.\nslot1: ejected" },
 };
+
+/* The node of a second device of a slot; NULL: it has none. */
+static inline const char *second_node(const struct fake_slot *s)
+{
+	return s->node && strcmp(s->node, "nvme24n1") == 0 ? "nvme24n2" : NULL;
+}
 
 #endif

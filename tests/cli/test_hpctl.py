@@ -29,14 +29,6 @@ class Listing(BusCase):
         self.assertEqual(names, ["slot1", "slot1-1", "slot2", "slot3", "slot4", "slot5", "slot6", "slot7",
                                  "slot8", "slot9", "slot10", "slot20", "slot21", "slot22", "slot23", "slot24", "slot25"])
 
-    def test_a_table_has_headings_no_colours_and_fits_80_columns(self):
-        self.fake("busy")
-        out = self.said("list", "slot1", "slot8", "slot24")
-        self.assertEqual(out.split()[:7], ["SLOT", "ADDRESS", "BACKEND", "KIND", "STATE", "DEVICES", "JOB"])
-        self.assertNotIn("\x1b", out)
-        self.assertLessEqual(max(len(line.rstrip()) for line in out.splitlines()), 80)
-        self.assertRegex(out, r"slot8 .* busy +nvme8n1 \(nvme\) +1 eject grace")
-
     def test_json_has_the_keys_and_types_of_the_contract(self):
         self.fake("busy")
         slots = {slot["slot"]: slot for slot in self.json("list")["slots"]}
@@ -482,22 +474,6 @@ class Terminal(BusCase):
         self.assertEqual(terminal.finish(), 0)
         for line in re.split(r"[\r\n]|\x1b\[K", terminal.out):
             self.assertLess(len(re.sub(r"\x1b\[\w*", "", line)), 40, line)
-
-    def test_what_is_too_wide_for_a_table_goes_on_below(self):
-        self.fake()
-        terminal = self.terminal("list", "slot1-1", columns=52)
-        self.assertEqual(terminal.finish(), 0)
-        self.assertRegex(terminal.out, r"eth1 \(e1 *\r?\n +000e\) *\r?\n")
-
-    def test_colours_are_for_terminals_without_no_color(self):
-        self.fake()
-        terminal = self.terminal("list")
-        terminal.finish()
-        self.assertIn("\x1b[32m", terminal.out)
-        self.env["NO_COLOR"] = "1"
-        terminal = self.terminal("list")
-        terminal.finish()
-        self.assertNotIn("\x1b", terminal.out)
 
     def test_a_dumb_terminal_gets_the_result_only(self):
         self.fake()
