@@ -50,13 +50,24 @@ static void print_state(const struct slot *s)
 	printf(" (power %s, %s)\n", s->power ? "on" : "off", s->present ? "card present" : "no card");
 }
 
+/* Our policy holds for what hpctl does there, and for nothing else. */
+static void print_native_policy(const struct slot *s)
+{
+	if (streq(s->kind, "other")) {
+		line("Button", "the firmware's matter, as new cards are: the kernel's own driver does what it asks for,");
+		line("", "whatever the slot is used for. hotplugd drives PCIe and SHPC slots only");
+	} else {
+		line("Button", "the kernel's own driver ejects after 5s, whatever the slot is used for, and brings up");
+		line("", "new cards. To have hotplugd do that: hpctl adopt %s", s->name);
+	}
+	if (s->protect)
+		line("Protected", "yes (%s): hpctl does not eject it without --force; the button does", UDEV_PROPERTY_PROTECT);
+}
+
 static void print_policy(const struct slot *s)
 {
 	if (streq(s->backend, "native")) {
-		line("Button", "the kernel's own driver ejects after 5s, whatever the slot is used for, and brings up");
-		line("", "new cards. To have hotplugd do that: hpctl adopt %s", s->name);
-		if (s->protect)
-			line("Protected", "yes (%s): hpctl does not eject it without --force; the button does", UDEV_PROPERTY_PROTECT);
+		print_native_policy(s);
 		return;
 	}
 	if (streq(s->button_policy, "eject")) {

@@ -374,7 +374,7 @@ static int get_slot(sd_bus *b, const char *path, const char *interface, const ch
 		const char *name, *text;
 	} texts[] = {
 		{ "Name", s->name }, { "Address", s->address }, { "Port", s->address }, { "Label", s->label },
-		{ "Backend", strcmp(shim, "active") == 0 && !set[s - slots].native ? "shim" : "native" }, { "Kind", "pcie" },
+		{ "Backend", strcmp(shim, "active") == 0 && !set[s - slots].native ? "shim" : "native" }, { "Kind", kind_of(s) },
 		{ "Parent", strcmp(s->name, "slot1-1") == 0 ? "slot1" : "" },
 		{ "State", j ? "busy" : s->state }, { "Latch", s->latch }, { "Link", s->link },
 		{ "PowerIndicator", on ? "on" : "off" }, { "AttentionIndicator", "" },

@@ -83,6 +83,12 @@ static struct fake_slot slots[] = {
 	  "It \x1b[31m did not.\nslot1: ejected" },
 };
 
+/* slot4 is one that the firmware has. */
+static inline const char *kind_of(const struct fake_slot *s)
+{
+	return strcmp(s->name, "slot4") == 0 ? "other" : "pcie";
+}
+
 /* The node of a second device of a slot; NULL: it has none. */
 static inline const char *second_node(const struct fake_slot *s)
 {

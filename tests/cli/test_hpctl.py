@@ -320,7 +320,18 @@ class Results(BusCase):
         for verb, backend in (("release", "native"), ("adopt", "shim")):
             self.said(verb, "slot1")
             self.assertEqual(self.json("list", "slot1")["slots"][0]["backend"], backend)
-            self.assertEqual("the kernel's own driver ejects" in self.said("status", "slot1"), backend == "native")
+
+    def test_status_of_a_native_slot_tells_who_acts_on_its_button_and_not_a_policy_that_does_not_hold(self):
+        self.fake("absent")
+        pcie, other = self.said("status", "slot3").replace("\n", " "), self.said("status", "slot4").replace("\n", " ")
+        self.assertIn("Button: the kernel's own driver ejects", pcie)
+        self.assertIn("hpctl adopt slot3", pcie)
+        self.assertIn("Protected: yes (HOTPLUGD_PROTECT): hpctl does not eject it without --force; the button does", pcie)
+        self.assertIn("Button: the firmware's", other)
+        for out in (pcie, other):
+            self.assertNotIn("New card:", out)
+            self.assertNotIn("second press", out)
+        self.assertNotIn("adopt", other)
 
     def test_what_is_set_has_a_result_for_each_slot(self):
         self.fake()
