@@ -430,7 +430,7 @@ static int get_job(sd_bus *b, const char *path, const char *interface, const cha
 	if (strcmp(name, "Stalled") == 0)
 		return sd_bus_message_append(reply, "b", j->stalled);
 	if (strcmp(name, "StateSinceUSec") == 0 || strcmp(name, "StepSinceUSec") == 0)
-		return sd_bus_message_append(reply, "t", j->since);
+		return sd_bus_message_append(reply, "t", j->since - (name[2] == 'a' ? 1000000 : 0)); /* a step begins later */
 	if (strcmp(name, "DeadlineUSec") == 0)
 		return sd_bus_message_append(reply, "t", strcmp(j->steps[j->at].step, "turn") == 0 ? NEVER : j->deadline);
 	s = slot_path(j->slot);

@@ -52,7 +52,9 @@ class Listing(BusCase):
         self.assertRegex(self.said("jobs"), r"(?m)^ 1 slot8 eject +dbus +grace window +\d+m?s uid 0$")
         job, = self.json("jobs")["jobs"]
         self.assertLessEqual({"id": 1, "slot": "slot8", "operation": "eject", "origin": "dbus", "state": "grace",
-                              "stalled": False, "requested_by": "uid 0"}.items(), job.items())
+                              "step": "window", "stalled": False, "requested_by": "uid 0"}.items(), job.items())
+        self.assertGreater(job["step_age_sec"], 0)
+        self.assertLess(job["step_age_sec"], job["age_sec"])
 
     def test_no_jobs_is_an_empty_list_and_a_remark(self):
         self.fake()
@@ -560,6 +562,17 @@ class Files(BusCase):
                               for argument in member.findall("arg"))
             shape.add((member.tag, member.get("name"), member.get("type"), member.get("access"), arguments))
         return shape
+
+    def test_the_man_page_tells_of_each_key_of_json(self):
+        self.fake("busy")
+        page = (ROOT / "docs/man/hpctl.1").read_text()
+        words = set(re.findall(r"[\w-]+", page[page.index(".Sh JSON"):page.index(".Sh ENVIRONMENT")]))
+        found = [self.json("jobs")["jobs"], self.json("list")["slots"], self.json("eject", "slot1")["results"],
+                 self.json("cancel", "1")["results"], self.json("hold", "slot1")["results"]]
+        for one in (one for each in found for one in each):
+            keys = set(one).union(*(part for part in one.values() if isinstance(part, dict)),
+                                  *(part for part in one.get("devices", [])))
+            self.assertLessEqual(keys, words)
 
     def introspect(self, path):
         out = subprocess.run(["dbus-send", "--bus=" + self.env["DBUS_SYSTEM_BUS_ADDRESS"], "--print-reply=literal",
