@@ -48,6 +48,8 @@ static void print_state(const struct slot *s)
 	printf("%*s: ", KEY_WIDTH, "State");
 	colored(format_state_color(s->state), s->state);
 	printf(" (power %s, %s)\n", s->power ? "on" : "off", s->present ? "card present" : "no card");
+	if (streq(s->state, "fault") && s->present)
+		line("", "there was a power fault. To power the slot on again: hpctl insert %s", s->name);
 }
 
 /* Our policy holds for what hpctl does there, and for nothing else. */

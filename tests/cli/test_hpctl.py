@@ -97,6 +97,7 @@ class Listing(BusCase):
                      "Button: ejects after 5s", "0000:01:00.0 Made-up Device", "driver nvme: nvme0n1",
                      "Job: none", "1 eject, grace: eject begins in", "(in step window for ", "started by uid 0 (dbus)"]:
             self.assertIn(text, out)
+        self.assertIn("power fault. To power the slot on again: hpctl insert slot10", self.said("status", "slot10"))
 
     def test_status_tells_about_the_daemon_and_a_missing_shim(self):
         self.fake("absent")
