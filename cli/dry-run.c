@@ -44,6 +44,9 @@ static struct outlook look(const struct options *o, const struct operation *oper
 	if (takes_out(operation) && s->protect && !o->force)
 		return refused(EXIT_CODE_REFUSED, xasprintf("would be refused: the slot is protected (%s); --force overrides that",
 							    UDEV_PROPERTY_PROTECT));
+	if (streq(operation->name, "replace") && streq(s->backend, "native"))
+		return refused(EXIT_CODE_FAILED, xstrdup("would fail: the kernel's own driver has the slot and does not tell of "
+							 "cards; adopt it first, or eject and insert it"));
 	if (!takes_out(operation) && !s->present)
 		return refused(EXIT_CODE_FAILED, xstrdup("would fail: there is no card in the slot"));
 	if (!takes_out(operation) && streq(s->latch, "open"))

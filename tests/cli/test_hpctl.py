@@ -184,6 +184,9 @@ class Results(BusCase):
         self.assertEqual(self.said("--dry-run", "eject", "nvme0n1"), "slot1: would eject nvme0n1 (nvme)\n")
         self.assertIn("nothing to do", self.said("--dry-run", "eject", "slot2"))
         self.assertIn("no card", self.refused("--dry-run", "insert", "slot2", code=1))
+        self.said("release", "slot5")
+        self.assertIn("adopt it first", self.refused("--dry-run", "replace", "slot5", code=1))
+        self.said("adopt", "slot5")
         job, = self.json("jobs")["jobs"]
         self.assertEqual(job["operation"], "eject")
         self.assertIn("is under way", self.refused("--dry-run", "replace", job["slot"], code=5))
