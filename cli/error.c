@@ -100,7 +100,7 @@ enum exit_code error_report(const char *subject, const sd_bus_error *e)
 
 	/* That there is no daemon has nothing to do with what was asked for; and
 	 * the daemon's messages often begin with the slot's name. */
-	if (!subject || code == EXIT_CODE_NOT_RUNNING || strstr(text, subject))
+	if (!subject || code == EXIT_CODE_NOT_RUNNING || text_names(text, subject))
 		error_print("%s", text);
 	else
 		error_print("%s: %s", subject, text);

@@ -262,7 +262,7 @@ void view_ended(struct follow *f, struct item *item)
 	message = failure(f, item);
 	item->text = xstrdup(!streq(item->result, "error") ? item->result : item->job ? "not known" : "not started");
 	/* The daemon's messages often begin with the slot's name. */
-	told_twice = strstr(message, item->slot) || item->code == EXIT_CODE_NOT_RUNNING;
+	told_twice = text_names(message, item->slot) || item->code == EXIT_CODE_NOT_RUNNING;
 	view_note(f, "%s%s%s", told_twice ? "" : item->slot, told_twice ? "" : ": ", message);
 }
 

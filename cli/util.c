@@ -4,6 +4,7 @@
  *
  * Responsible for: what util.h says, and nothing that knows of slots or jobs.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <stdarg.h>
@@ -112,6 +113,21 @@ char *without_full_stop(const char *s)
 	while (n > 0 && (copy[n - 1] == '.' || copy[n - 1] == '\n'))
 		copy[--n] = '\0';
 	return copy;
+}
+
+static bool is_of_a_name(char c)
+{
+	return isalnum((unsigned char)c) || c == '-' || c == '_';
+}
+
+bool text_names(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = text; n > 0 && (p = strstr(p, name)); p++)
+		if ((p == text || !is_of_a_name(p[-1])) && !is_of_a_name(p[n]))
+			return true;
+	return false;
 }
 
 size_t printable_size(const char *s)

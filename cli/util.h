@@ -54,6 +54,9 @@ char *format_span(uint64_t usec);
  * are continued in ours. */
 char *without_full_stop(const char *s);
 
+/* Whether a text has the name of a slot or device in it; "slot10" is not "slot1". */
+bool text_names(const char *text, const char *name);
+
 /* Bytes of the UTF-8 character there; 0 for a control character and for what is none. */
 size_t printable_size(const char *s);
 

@@ -67,7 +67,7 @@ static struct fake_slot slots[] = {
 	{ "slot5", "0000:00:05.0", "on", "", "nvme5n1", "nvme", "", "up", ENDS, commit_steps, "failed",
 	  "The slot did not power off." },
 	{ "slot6", "0000:00:06.0", "on", "", "nvme6n1", "nvme", "", "up", ENDS, check_steps, "refused",
-	  "/dev/nvme6n1 is mounted on /data." },
+	  "/dev/nvme6n1 is mounted on /data, as slot60's is." },
 	{ "slot7", "0000:00:07.0", "on", "", "nvme7n1", "nvme", "", "up", STOPS, commit_steps, NULL, NULL },
 	{ "slot8", "0000:00:08.0", "on", "", "nvme8n1", "nvme", "", "up", STOPS, window_steps, NULL, NULL },
 	{ "slot9", "0000:00:09.0", "on", "\x1b[2J\xc3\xbc", "nvme9n1", "nvme", "", "up", ENDS_EARLY, NULL, "done", "" },
