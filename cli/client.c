@@ -184,7 +184,7 @@ static enum exit_code no_such_slot(const struct model *m, const char *name, cons
 
 	for (size_t i = 0; i < m->n_slots; i++)
 		xappend(&slots, "%s%s", i ? ", " : "", m->slots[i]->name);
-	if (m->n_slots == 0 || strstr(text, m->slots[0]->name))
+	if (m->n_slots == 0 || text_names(text, m->slots[0]->name))
 		return error_report(name, error);
 	error_print("%s: %s. Slots: %s", name, text, slots);
 	return EXIT_CODE_NO_SUCH_SLOT;

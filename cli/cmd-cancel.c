@@ -20,6 +20,7 @@ struct cancel {
 	bool asked;    /* the daemon has agreed */
 	char *slot;    /* empty if not known */
 	char *result;  /* of the job, NULL while it runs */
+	char *error;   /* its name on the bus, NULL: none */
 	char *reason;
 	enum exit_code code;
 };
@@ -38,6 +39,7 @@ static void cancels_clear(struct cancels *all)
 	for (size_t i = 0; i < all->n; i++) {
 		free(all->list[i].slot);
 		free(all->list[i].result);
+		free(all->list[i].error);
 		free(all->list[i].reason);
 	}
 	free(all->list);
@@ -98,7 +100,7 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *unuse
 			continue;
 		c->result = xstrdup(result);
 		xreplace(&c->slot, slot);
-		xreplace_printable(&c->reason, reason, false);
+		xreplace(&c->reason, reason);
 		if (c->asked)
 			all->n_running--;
 	}
@@ -116,6 +118,7 @@ static void ask(struct cancels *all, struct cancel *c)
 		r = sd_bus_message_append(m, "u", c->id);
 	if (r < 0) {
 		c->code = client_bus_error("cannot ask hotplugd", r);
+		xreplace(&c->reason, "cannot ask hotplugd");
 		return;
 	}
 	r = sd_bus_call(all->client.bus, m, client_call_timeout(&all->client), &error, NULL);
@@ -123,6 +126,7 @@ static void ask(struct cancels *all, struct cancel *c)
 		_cleanup_free_ char *text = error_text(&error);
 
 		c->code = error_report(subject, &error);
+		c->error = xstrdup(error.name ?: "");
 		xreplace(&c->reason, text);
 		return;
 	}
@@ -178,13 +182,13 @@ static void report(struct cancels *all, struct cancel *c)
 		return; /* told already */
 	if (!c->result && !all->o->block) {
 		if (!all->o->json)
-			printf("job %" PRIu32 ": asked to cancel\n", c->id);
+			print_line(stdout, "job %" PRIu32 ": asked to cancel", c->id);
 	} else if (!c->result) {
 		c->code = EXIT_CODE_PENDING;
 		error_print("job %" PRIu32 ": still takes back what it has begun. See: hpctl jobs", c->id);
 	} else if (streq(c->result, "cancelled")) {
 		if (!all->o->json)
-			printf("job %" PRIu32 ": cancelled, nothing was changed on %s\n", c->id, c->slot);
+			print_line(stdout, "job %" PRIu32 ": cancelled, nothing was changed on %s", c->id, c->slot);
 	} else {
 		c->code = EXIT_CODE_FAILED;
 		error_print("job %" PRIu32 " on %s %s: it ended as %s%s%s", c->id, c->slot,
@@ -203,10 +207,8 @@ static enum exit_code print_json(const struct cancels *all)
 
 		json_add(entry, "job", json_object_new_uint64(c->id));
 		json_add_string(entry, "result", c->result ?: c->asked ? "pending" : "error");
-		if (*c->reason)
-			json_add_string(entry, "reason", c->reason);
-		else
-			json_add(entry, "reason", NULL);
+		json_add_string_or_null(entry, "error", c->error ?: "");
+		json_add_string_or_null(entry, "reason", c->reason);
 		json_add(entry, "exit_code", json_object_new_int(c->code));
 		json_append(array, entry);
 	}

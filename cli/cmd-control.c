@@ -20,8 +20,22 @@ struct control {
 	bool on;
 };
 
-/* *ret_reason: why not, to be freed; the person has been told. */
-static enum exit_code control_slot(struct client *c, const struct control *control, const char *slot, char **ret_reason)
+/* What came of it for one slot. */
+struct outcome {
+	enum exit_code code;
+	char *error;  /* its name on the bus; NULL: none */
+	char *reason; /* NULL if it was done */
+};
+
+static void outcome_clear(struct outcome *outcome)
+{
+	free(outcome->error);
+	free(outcome->reason);
+	*outcome = (struct outcome){ 0 };
+}
+
+/* The person has been told why not. */
+static struct outcome control_slot(struct client *c, const struct control *control, const char *slot)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	_cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
@@ -31,15 +45,19 @@ static enum exit_code control_slot(struct client *c, const struct control *contr
 		r = sd_bus_message_append(m, "s", slot);
 	if (r >= 0 && control->takes_switch)
 		r = sd_bus_message_append(m, "b", control->on);
-	if (r < 0) {
-		*ret_reason = xstrdup("cannot ask hotplugd");
-		return client_bus_error(*ret_reason, r);
-	}
+	if (r < 0)
+		return (struct outcome){
+			.code = client_bus_error("cannot ask hotplugd", r),
+			.reason = xasprintf("cannot ask hotplugd: %s", strerror(-r)),
+		};
 	r = sd_bus_call(c->bus, m, client_call_timeout(c), &error, NULL);
 	if (r >= 0)
-		return EXIT_CODE_OK;
-	*ret_reason = error_text(&error);
-	return error_report(slot, &error);
+		return (struct outcome){ .code = EXIT_CODE_OK };
+	return (struct outcome){
+		.code = error_report(slot, &error),
+		.error = xstrdup(error.name ?: ""),
+		.reason = error_text(&error),
+	};
 }
 
 /* Nobody is asked again after a "no", nor one who is not there. */
@@ -52,30 +70,33 @@ static enum exit_code control_slots(const struct options *o, struct client *c, c
 				    struct slot *const *slots)
 {
 	struct json_object *object = json_new_object(), *array = json_new_array();
-	enum exit_code worst = EXIT_CODE_OK, code = EXIT_CODE_OK;
-	_cleanup_free_ char *reason = NULL;
+	_cleanup_(outcome_clear) struct outcome outcome = { 0 };
+	enum exit_code worst = EXIT_CODE_OK;
 
 	for (; *slots; slots++) {
 		struct json_object *entry = json_new_object();
 
-		if (is_final(code)) {
-			xreplace(&reason, "not tried, for the same reason");
-			error_print("%s: %s", (*slots)->name, reason);
+		if (is_final(outcome.code)) {
+			enum exit_code code = outcome.code;
+
+			outcome_clear(&outcome);
+			outcome = (struct outcome){ .code = code, .reason = xstrdup("not tried, for the same reason") };
+			error_print("%s: %s", (*slots)->name, outcome.reason);
 		} else {
-			free(reason);
-			reason = NULL;
-			code = control_slot(c, control, (*slots)->name, &reason);
+			outcome_clear(&outcome);
+			outcome = control_slot(c, control, (*slots)->name);
 		}
 
 		json_add_string(entry, "slot", (*slots)->name);
 		json_add_string(entry, "operation", control->name);
-		json_add_string(entry, "result", code == EXIT_CODE_OK ? "done" : "error");
-		json_add_string_or_null(entry, "reason", reason ?: "");
-		json_add(entry, "exit_code", json_object_new_int(code));
+		json_add_string(entry, "result", outcome.code == EXIT_CODE_OK ? "done" : "error");
+		json_add_string_or_null(entry, "error", outcome.error ?: "");
+		json_add_string_or_null(entry, "reason", outcome.reason ?: "");
+		json_add(entry, "exit_code", json_object_new_int(outcome.code));
 		json_append(array, entry);
-		if (code == EXIT_CODE_OK && !o->json)
-			printf("%s: %s\n", (*slots)->name, control->done);
-		worst = error_worse(worst, code);
+		if (outcome.code == EXIT_CODE_OK && !o->json)
+			print_line(stdout, "%s: %s", (*slots)->name, control->done);
+		worst = error_worse(worst, outcome.code);
 	}
 	json_add(object, "results", array);
 	if (o->json)

@@ -261,7 +261,7 @@ static enum exit_code explain_empty(const struct options *o, char **names, bool 
 		return EXIT_CODE_NO_SUCH_SLOT;
 	}
 	if (o->legend && !o->json)
-		fprintf(stderr, "Nothing%s%s in the journal%s.\n", text ? " of " : "", text ?: "", o->since ? " since then" : "");
+		print_line(stderr, "Nothing%s%s in the journal%s.", text ? " of " : "", text ?: "", o->since ? " since then" : "");
 	return EXIT_CODE_OK;
 }
 

@@ -30,16 +30,17 @@ static void print_stalled(const struct model *m, struct job *j)
 	_cleanup_free_ char *age = format_job_age(j);
 	char *save = NULL;
 
-	printf("\nJob %u on %s is stalled: step %s takes longer than it should (%s), and nothing goes on before it ends.\n",
-	       j->id, j->slot, j->step, age);
+	putchar('\n');
+	print_line(stdout, "Job %u on %s is stalled: step %s takes longer than it should (%s), and nothing goes on before it ends.",
+		   j->id, j->slot, j->step, age);
 	for (size_t i = 0; s && i < s->n_devices; i++)
 		if (*s->devices[i].driver)
-			printf("  driver %s of %s\n", s->devices[i].driver, s->devices[i].address);
+			print_line(stdout, "  driver %s of %s", s->devices[i].driver, s->devices[i].address);
 	for (char *line = strtok_r(j->stack, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		printf("  %s\n", line);
-	printf("%s\n", stall_advice(j));
+		print_line(stdout, "  %s", line);
+	print_line(stdout, "%s", stall_advice(j));
 	if (*j->reason)
-		printf("%s\n", j->reason);
+		print_line(stdout, "%s", j->reason);
 }
 
 int cmd_jobs(const struct options *o, char **arguments)

@@ -62,6 +62,7 @@ static void end(struct json_object *object)
 static void say(const char *subject, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void say(const char *subject, const char *format, ...)
 {
+	_cleanup_free_ char *text = NULL;
 	va_list arguments;
 	struct timespec now;
 	struct tm local;
@@ -70,11 +71,10 @@ static void say(const char *subject, const char *format, ...)
 	clock_gettime(CLOCK_REALTIME, &now);
 	localtime_r(&now.tv_sec, &local);
 	strftime(clock, sizeof(clock), "%H:%M:%S", &local);
-	printf("%s.%03ld  %-9s ", clock, now.tv_nsec / 1000000, subject);
 	va_start(arguments, format);
-	vprintf(format, arguments);
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
-	putchar('\n');
+	print_line(stdout, "%s.%03ld  %-9s %s", clock, now.tv_nsec / 1000000, subject, text);
 	fflush(stdout);
 }
 
@@ -151,15 +151,13 @@ static void tell_job(struct monitor *mon, const struct job *j, bool is_new)
 
 static int on_job_removed(struct monitor *mon, sd_bus_message *m)
 {
-	const char *path, *slot, *result, *said;
-	_cleanup_free_ char *reason = NULL;
+	const char *path, *slot, *result, *reason;
 	const struct job *j;
 	uint32_t id;
-	int r = sd_bus_message_read(m, "uosss", &id, &path, &slot, &result, &said);
+	int r = sd_bus_message_read(m, "uosss", &id, &path, &slot, &result, &reason);
 
 	if (r < 0)
 		return r;
-	reason = printable(said, false);
 	j = model_job_by_path(&mon->model, path);
 	if (is_wanted(mon, slot)) {
 		if (mon->o->json) {

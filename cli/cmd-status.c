@@ -19,21 +19,23 @@
 static void line(const char *key, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void line(const char *key, const char *format, ...)
 {
+	_cleanup_free_ char *text = NULL;
 	va_list arguments;
 
-	printf("%*s%s ", KEY_WIDTH, key, *key ? ":" : " ");
 	va_start(arguments, format);
-	vprintf(format, arguments);
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
-	putchar('\n');
+	print_line(stdout, "%*s%s %s", KEY_WIDTH, key, *key ? ":" : " ", text);
 }
 
 static void colored(const char *color, const char *text)
 {
+	_cleanup_free_ char *shown = printable(text);
+
 	if (color && format_use_colors())
-		printf("%s%s%s", color, text, COLOR_END);
+		printf("%s%s%s", color, shown, COLOR_END);
 	else
-		fputs(text, stdout);
+		fputs(shown, stdout);
 }
 
 static const char *or_unknown(const char *s)
@@ -46,15 +48,28 @@ static void print_state(const struct slot *s)
 	printf("%*s: ", KEY_WIDTH, "State");
 	colored(format_state_color(s->state), s->state);
 	printf(" (power %s, %s)\n", s->power ? "on" : "off", s->present ? "card present" : "no card");
+	if (streq(s->state, "fault") && s->present)
+		line("", "there was a power fault. To power the slot on again: hpctl insert %s", s->name);
+}
+
+/* Our policy holds for what hpctl does there, and for nothing else. */
+static void print_native_policy(const struct slot *s)
+{
+	if (streq(s->kind, "other")) {
+		line("Button", "the firmware's matter, as new cards are: the kernel's own driver does what it asks for,");
+		line("", "whatever the slot is used for. hotplugd drives PCIe and SHPC slots only");
+	} else {
+		line("Button", "the kernel's own driver ejects after 5s, whatever the slot is used for, and brings up");
+		line("", "new cards. To have hotplugd do that: hpctl adopt %s", s->name);
+	}
+	if (s->protect)
+		line("Protected", "yes (%s): hpctl does not eject it without --force; the button does", UDEV_PROPERTY_PROTECT);
 }
 
 static void print_policy(const struct slot *s)
 {
 	if (streq(s->backend, "native")) {
-		line("Button", "the kernel's own driver ejects after 5s, whatever the slot is used for, and brings up");
-		line("", "new cards. To have hotplugd do that: hpctl adopt %s", s->name);
-		if (s->protect)
-			line("Protected", "yes (%s): hpctl does not eject it without --force; the button does", UDEV_PROPERTY_PROTECT);
+		print_native_policy(s);
 		return;
 	}
 	if (streq(s->button_policy, "eject")) {
@@ -118,7 +133,7 @@ static void print_job(const struct slot *s, const struct job *j)
 static void print_slot(const struct model *m, const struct slot *s)
 {
 	colored(format_state_color(s->state), format_use_colors() ? "● " : "");
-	printf("%s%s%s\n", s->name, *s->label ? " - " : "", s->label);
+	print_line(stdout, "%s%s%s", s->name, *s->label ? " - " : "", s->label);
 	print_state(s);
 	line("Address", "%s%s%s", s->address, *s->port && !streq(s->port, s->address) ? ", below " : "",
 	     streq(s->port, s->address) ? "" : s->port);
@@ -163,16 +178,17 @@ static struct counts count(const struct model *m)
 
 static void print_shim(const char *shim, const struct counts *n, size_t n_slots)
 {
-	if (streq(shim, "active"))
+	if (streq(shim, "active")) {
 		line("Shim", "active, drives %" PRIu64 " of %zu slots", n->shim, n_slots);
-	else if (streq(shim, "absent"))
-		line("Shim", "absent: the kernel's own drivers keep the slots, so presses and removals\n"
-			     "%*s  race as on a stock kernel. To give the slots to hotplugd: modprobe hpshim", KEY_WIDTH, "");
-	else if (streq(shim, "busy"))
-		line("Shim", "busy: another program controls hpshim, so its slots are out of reach here.\n"
-			     "%*s  End that program, then: systemctl restart hotplugd", KEY_WIDTH, "");
-	else
+	} else if (streq(shim, "absent")) {
+		line("Shim", "absent: the kernel's own drivers keep the slots, so presses and removals");
+		line("", "race as on a stock kernel. To give the slots to hotplugd: modprobe hpshim");
+	} else if (streq(shim, "busy")) {
+		line("Shim", "busy: another program controls hpshim, so its slots are out of reach here.");
+		line("", "End that program, then: systemctl restart hotplugd");
+	} else {
 		line("Shim", "%s", or_unknown(shim));
+	}
 }
 
 static enum exit_code print_manager(const struct options *o, struct client *c, const struct model *m)
@@ -200,7 +216,7 @@ static enum exit_code print_manager(const struct options *o, struct client *c, c
 		json_add(object, "stalled", json_object_new_uint64(n.stalled));
 		return json_print(object, o->json);
 	}
-	printf("hotplugd %s is running\n", version);
+	print_line(stdout, "hotplugd %s is running", version);
 	print_shim(shim, &n, m->n_slots);
 	line("Slots", "%zu: %" PRIu64 " on, %" PRIu64 " off, %" PRIu64 " empty, %" PRIu64 " busy, %" PRIu64 " with a fault",
 	     m->n_slots, n.on, n.off, n.empty, n.busy, n.fault);

@@ -44,6 +44,9 @@ static struct outlook look(const struct options *o, const struct operation *oper
 	if (takes_out(operation) && s->protect && !o->force)
 		return refused(EXIT_CODE_REFUSED, xasprintf("would be refused: the slot is protected (%s); --force overrides that",
 							    UDEV_PROPERTY_PROTECT));
+	if (streq(operation->name, "replace") && streq(s->backend, "native"))
+		return refused(EXIT_CODE_FAILED, xstrdup("would fail: the kernel's own driver has the slot and does not tell of "
+							 "cards; adopt it first, or eject and insert it"));
 	if (!takes_out(operation) && !s->present)
 		return refused(EXIT_CODE_FAILED, xstrdup("would fail: there is no card in the slot"));
 	if (!takes_out(operation) && streq(s->latch, "open"))
@@ -95,7 +98,7 @@ int dry_run(const struct options *o, const struct operation *operation, char **n
 		if (!o->json && l.code != EXIT_CODE_OK)
 			error_print("%s: %s", (*s)->name, l.text);
 		else if (!o->json)
-			printf("%s: %s\n", (*s)->name, l.text);
+			print_line(stdout, "%s: %s", (*s)->name, l.text);
 		json_append(array, json_outlook(operation, *s, &l));
 		free(l.text);
 	}

@@ -88,8 +88,7 @@ static char *fill_in(const char *format, const char *message)
 char *error_text(const sd_bus_error *e)
 {
 	const struct known_error *k = find(e);
-	_cleanup_free_ char *said = printable(e->message && *e->message ? e->message : e->name ?: "no reason given", false),
-			    *message = without_full_stop(said);
+	_cleanup_free_ char *message = without_full_stop(e->message && *e->message ? e->message : e->name ?: "no reason given");
 
 	return fill_in(k && k->text ? k->text : "%s", message);
 }
@@ -101,7 +100,7 @@ enum exit_code error_report(const char *subject, const sd_bus_error *e)
 
 	/* That there is no daemon has nothing to do with what was asked for; and
 	 * the daemon's messages often begin with the slot's name. */
-	if (!subject || code == EXIT_CODE_NOT_RUNNING || strstr(text, subject))
+	if (!subject || code == EXIT_CODE_NOT_RUNNING || text_names(text, subject))
 		error_print("%s", text);
 	else
 		error_print("%s: %s", subject, text);
@@ -110,14 +109,14 @@ enum exit_code error_report(const char *subject, const sd_bus_error *e)
 
 void error_print(const char *format, ...)
 {
+	_cleanup_free_ char *text = NULL;
 	va_list arguments;
 
-	fflush(stdout); /* in the order in which it happened */
-	fputs("hpctl: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
-	fputs(".\n", stderr);
+	fflush(stdout); /* in the order in which it happened */
+	print_line(stderr, "hpctl: %s.", text);
 }
 
 enum exit_code error_worse(enum exit_code a, enum exit_code b)

@@ -98,15 +98,22 @@ static void cut(char *text, size_t columns)
 	}
 }
 
+static char *line_of(const char *slot, const char *trail, const char *between, const char *stage)
+{
+	_cleanup_free_ char *text = xasprintf("%s: %s%s%s", slot, trail, between, stage);
+
+	return printable(text);
+}
+
 /* One line of the terminal, never wider than it. */
 static char *item_line(const struct item *item, size_t columns)
 {
 	_cleanup_free_ char *stage = current_stage(item);
-	char *line = xasprintf("%s: %s%s", item->slot, item->trail ?: "", stage);
+	char *line = line_of(item->slot, item->trail ?: "", "", stage);
 
 	if (text_width(line) >= columns) {
 		free(line);
-		line = xasprintf("%s: %s %s", item->slot, ellipsis(), stage);
+		line = line_of(item->slot, ellipsis(), " ", stage);
 		cut(line, columns - 1);
 	}
 	return line;
@@ -246,7 +253,7 @@ void view_ended(struct follow *f, struct item *item)
 			xappend(&item->text, " (%s)", remark);
 		}
 		if (!f->live && !f->o->json)
-			printf("%s: %s\n", item->slot, item->text);
+			print_line(stdout, "%s: %s", item->slot, item->text);
 		if (f->live)
 			draw(f);
 		fflush(stdout);
@@ -255,7 +262,7 @@ void view_ended(struct follow *f, struct item *item)
 	message = failure(f, item);
 	item->text = xstrdup(!streq(item->result, "error") ? item->result : item->job ? "not known" : "not started");
 	/* The daemon's messages often begin with the slot's name. */
-	told_twice = strstr(message, item->slot) || item->code == EXIT_CODE_NOT_RUNNING;
+	told_twice = text_names(message, item->slot) || item->code == EXIT_CODE_NOT_RUNNING;
 	view_note(f, "%s%s%s", told_twice ? "" : item->slot, told_twice ? "" : ": ", message);
 }
 
@@ -271,6 +278,7 @@ static struct json_object *json_results(const struct follow *f, enum exit_code c
 		json_add_string(entry, "operation", f->operation->name);
 		json_add(entry, "job", item->job ? json_object_new_uint64(item->job->id) : NULL);
 		json_add_string(entry, "result", item->result ?: "error");
+		json_add_string_or_null(entry, "error", item->error ?: "");
 		if (!item->result)
 			json_add_string(entry, "reason", "the bus went away before the end was known");
 		else if (item->reason && *item->reason)

@@ -43,7 +43,7 @@ static void item_end(struct item *item, const char *result, enum exit_code code,
 	item->state = ITEM_ENDED;
 	item->result = result;
 	item->code = code;
-	xreplace_printable(&item->reason, reason, false);
+	xreplace(&item->reason, reason);
 	view_ended(item->follow, item);
 	check_all_ended(item->follow);
 }
@@ -52,6 +52,7 @@ static void item_end_error(struct item *item, const sd_bus_error *error)
 {
 	_cleanup_free_ char *text = error_text(error);
 
+	item->error = xstrdup(error->name);
 	item_end(item, "error", error_exit_code(error), text);
 }
 
@@ -460,10 +461,9 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *unu
 
 static enum exit_code subscribe(struct follow *f)
 {
-	enum exit_code code;
+	enum exit_code code = client_subscribe(&f->client, "path='" PATH_MANAGER "',interface='" INTERFACE_MANAGER
+					       "',member='JobRemoved'", on_job_removed, f);
 
-	code = client_subscribe(&f->client, "path='" PATH_MANAGER "',interface='" INTERFACE_MANAGER "',member='JobRemoved'",
-				on_job_removed, f);
 	if (code == EXIT_CODE_OK)
 		code = client_subscribe(&f->client,
 					"path_namespace='" PATH_JOBS "',interface='" PROPERTIES "',member='PropertiesChanged'",
@@ -535,9 +535,8 @@ static int add_sources(struct follow *f)
 
 static enum exit_code run_loop(struct follow *f)
 {
-	int r;
+	int r = sd_event_new(&f->event);
 
-	r = sd_event_new(&f->event);
 	if (r >= 0)
 		r = add_sources(f);
 	if (r >= 0)
@@ -568,6 +567,7 @@ static void follow_clear(struct follow *f)
 		free(item->trail);
 		free(item->step);
 		free(item->text);
+		free(item->error);
 		free(item->reason);
 		job_free(item->job);
 	}

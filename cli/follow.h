@@ -49,6 +49,7 @@ struct item {
 	enum exit_code code;
 	const char *result;  /* for JSON: "done", "failed" … "nothing", "pending", "error" */
 	char *text;          /* what the line ends with */
+	char *error;         /* its name on the bus; NULL: none */
 	char *reason;
 };
 

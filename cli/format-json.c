@@ -87,6 +87,27 @@ void json_add_time(struct json_object *object, const char *key, uint64_t usec)
 	json_add_string(object, key, text);
 }
 
+/* json-c escapes control characters below U+0020 only, and does not ask whether a text is
+ * UTF-8. All that is not ASCII stands within strings. */
+static void put_text(const char *text)
+{
+	while (*text) {
+		size_t n = *text == '\n' ? 1 : printable_size(text);
+		unsigned char first = (unsigned char)text[0], second = (unsigned char)text[1];
+
+		if (n > 0) {
+			fwrite(text, 1, n, stdout);
+		} else if (first == 0xc2 && second >= 0x80 && second < 0xa0) {
+			printf("\\u%04x", second);
+			n = 2;
+		} else {
+			printf("\\u%04x", first == 0x7f ? 0x7f : 0xfffd);
+		}
+		text += n ?: 1;
+	}
+	putchar('\n');
+}
+
 enum exit_code json_print(struct json_object *object, enum json_mode mode)
 {
 	int flags = JSON_C_TO_STRING_NOSLASHESCAPE;
@@ -96,7 +117,7 @@ enum exit_code json_print(struct json_object *object, enum json_mode mode)
 	text = json_object_to_json_string_ext(object, flags);
 	if (!text)
 		checked(NULL);
-	puts(text);
+	put_text(text);
 	json_object_put(object);
 	return EXIT_CODE_OK;
 }

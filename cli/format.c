@@ -133,6 +133,25 @@ static const struct column slot_columns[N_SLOT_COLUMNS] = {
 	[COLUMN_LABEL] = { "LABEL", SCOLS_FL_WRAP },
 };
 
+/* On a terminal, which may be too narrow, one device stands below the other: the name of
+ * one may not be torn in two. For programs a slot is always one line. */
+static bool has_device_lines(void)
+{
+	return isatty(STDOUT_FILENO);
+}
+
+static char *device_cell(const struct slot *s)
+{
+	char *text = format_devices(s);
+
+	for (char *p = text; has_device_lines() && *p; p++)
+		if (*p == '\n')
+			*p = '?'; /* that of others is no line of ours */
+		else if (p[0] == ',' && p[1] == ' ')
+			*++p = '\n';
+	return text;
+}
+
 static int add_slot(struct libscols_table *t, struct libscols_line *above, const struct model *m, const struct slot *s)
 {
 	size_t n_columns = scols_table_get_ncols(t);
@@ -143,7 +162,7 @@ static int add_slot(struct libscols_table *t, struct libscols_line *above, const
 		[COLUMN_BACKEND] = { xstrdup(s->backend), NULL },
 		[COLUMN_KIND] = { xstrdup(s->kind), NULL },
 		[COLUMN_STATE] = { xstrdup(s->state), format_state_color(s->state) },
-		[COLUMN_DEVICES] = { format_devices(s), NULL },
+		[COLUMN_DEVICES] = { device_cell(s), NULL },
 		[COLUMN_JOB] = { j ? format_job(j) : xstrdup(""), j && j->stalled ? COLOR_BAD : NULL },
 		[COLUMN_LABEL] = { n_columns > COLUMN_LABEL ? xstrdup(s->label) : NULL, NULL },
 	};
@@ -154,11 +173,20 @@ static int add_slot(struct libscols_table *t, struct libscols_line *above, const
 static struct libscols_table *slot_table_new(const struct options *o, struct slot *const *slots)
 {
 	size_t n_columns = N_SLOT_COLUMNS - 1;
+	struct libscols_column *devices;
+	struct libscols_table *t;
 
 	for (; *slots; slots++)
 		if (*(*slots)->label)
 			n_columns = N_SLOT_COLUMNS;
-	return table_new(o, slot_columns, n_columns);
+	t = table_new(o, slot_columns, n_columns);
+	devices = t && has_device_lines() ? scols_table_get_column(t, COLUMN_DEVICES) : NULL;
+	if (devices && (scols_column_set_safechars(devices, "\n") != 0 ||
+			scols_column_set_wrapfunc(devices, scols_wrapnl_chunksize, scols_wrapnl_nextchunk, NULL) != 0)) {
+		scols_unref_table(t);
+		return NULL;
+	}
+	return t;
 }
 
 enum exit_code format_slot_table(const struct options *o, const struct model *m, struct slot *const *slots)

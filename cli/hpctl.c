@@ -115,13 +115,13 @@ static const struct option long_options[] = {
 static int usage_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 static int usage_error(const char *format, ...)
 {
+	_cleanup_free_ char *text = NULL;
 	va_list arguments;
 
-	fputs("hpctl: ", stderr);
 	va_start(arguments, format);
-	vfprintf(stderr, format, arguments);
+	text = xvasprintf(format, arguments);
 	va_end(arguments);
-	fputs(". See: hpctl --help\n", stderr);
+	print_line(stderr, "hpctl: %s. See: hpctl --help", text);
 	return EXIT_CODE_USAGE;
 }
 

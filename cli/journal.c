@@ -80,10 +80,9 @@ static bool is_begin(const struct entry *e)
 	return e->type == ENTRY_JOB && !*e->result;
 }
 
-/* The value of a field as it may be shown, to be freed; "" if the entry has none. */
+/* The value of a field, to be freed; "" if the entry has none. */
 static char *field(sd_journal *j, const char *name)
 {
-	_cleanup_free_ char *text = NULL;
 	const void *data;
 	const char *value;
 	size_t size;
@@ -94,8 +93,7 @@ static char *field(sd_journal *j, const char *name)
 	if (!value)
 		return xstrdup("");
 	value++;
-	text = xasprintf("%.*s", (int)(size - (size_t)(value - (const char *)data)), value);
-	return printable(text, streq(name, FIELD_STACK));
+	return xasprintf("%.*s", (int)(size - (size_t)(value - (const char *)data)), value);
 }
 
 /* The entry under the cursor; NULL if its ID or time cannot be read. */

@@ -13,7 +13,6 @@
 
 enum type {
 	TYPE_STRING, /* also object paths */
-	TYPE_TEXT,   /* with more than one line */
 	TYPE_BOOL,
 	TYPE_UINT32,
 	TYPE_UINT64,
@@ -67,7 +66,7 @@ static const struct property job_properties[] = {
 	JOB("State", "s", TYPE_STRING, state),
 	JOB("Step", "s", TYPE_STRING, step),
 	JOB("Stalled", "b", TYPE_BOOL, stalled),
-	JOB("Stack", "s", TYPE_TEXT, stack),
+	JOB("Stack", "s", TYPE_STRING, stack),
 	JOB("StateSinceUSec", "t", TYPE_UINT64, state_since_usec),
 	JOB("StepSinceUSec", "t", TYPE_UINT64, step_since_usec),
 	JOB("DeadlineUSec", "t", TYPE_UINT64, deadline_usec),
@@ -79,14 +78,14 @@ static const struct property job_properties[] = {
 static void init_strings(void *record, const struct property *table, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (table[i].type == TYPE_STRING || table[i].type == TYPE_TEXT)
+		if (table[i].type == TYPE_STRING)
 			*(char **)((char *)record + table[i].offset) = xstrdup("");
 }
 
 static void free_strings(void *record, const struct property *table, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		if (table[i].type == TYPE_STRING || table[i].type == TYPE_TEXT)
+		if (table[i].type == TYPE_STRING)
 			free(*(char **)((char *)record + table[i].offset));
 }
 
@@ -165,11 +164,7 @@ static int read_nodes(sd_bus_message *message, char ***ret)
 	if (r < 0)
 		return r;
 	/* sd-bus gives NULL for an empty array. */
-	if (!nodes)
-		nodes = xcalloc(1, sizeof(char *));
-	for (char **node = nodes; *node; node++)
-		xreplace_printable(node, *node, false);
-	*ret = nodes;
+	*ret = nodes ?: xcalloc(1, sizeof(char *));
 	nodes = NULL;
 	return 0;
 }
@@ -193,9 +188,9 @@ static int read_devices(struct slot *s, sd_bus_message *message)
 			return r;
 		s->devices = xrealloc_array(s->devices, s->n_devices + 1, sizeof(*s->devices));
 		d = &s->devices[s->n_devices++];
-		d->address = printable(address, false);
-		d->name = printable(name, false);
-		d->driver = printable(driver, false);
+		d->address = xstrdup(address);
+		d->name = xstrdup(name);
+		d->driver = xstrdup(driver);
 		d->nodes = nodes;
 		r = sd_bus_message_exit_container(message);
 		if (r < 0)
@@ -212,10 +207,9 @@ static int read_value(void *record, const struct property *p, sd_bus_message *me
 
 	switch (p->type) {
 	case TYPE_STRING:
-	case TYPE_TEXT:
 		r = sd_bus_message_read_basic(message, p->signature[0], &text);
 		if (r > 0)
-			xreplace_printable(field, text, p->type == TYPE_TEXT);
+			xreplace(field, text);
 		return r;
 	case TYPE_BOOL:
 		r = sd_bus_message_read_basic(message, 'b', &flag);

@@ -4,6 +4,7 @@
  *
  * Responsible for: what util.h says, and nothing that knows of slots or jobs.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <langinfo.h>
 #include <stdarg.h>
@@ -36,7 +37,7 @@ char *xstrdup(const char *s)
 	return or_die(strdup(s));
 }
 
-static char *format_text(const char *format, va_list arguments)
+char *xvasprintf(const char *format, va_list arguments)
 {
 	char *s;
 
@@ -49,7 +50,7 @@ char *xasprintf(const char *format, ...)
 	char *s;
 
 	va_start(arguments, format);
-	s = format_text(format, arguments);
+	s = xvasprintf(format, arguments);
 	va_end(arguments);
 	return s;
 }
@@ -61,7 +62,7 @@ void xappend(char **s, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	more = format_text(format, arguments);
+	more = xvasprintf(format, arguments);
 	va_end(arguments);
 	*s = xrealloc_array(*s, have + strlen(more) + 1, 1);
 	strcpy(*s + have, more);
@@ -114,45 +115,72 @@ char *without_full_stop(const char *s)
 	return copy;
 }
 
-/* Bytes of the UTF-8 character there, 0 for what is none and for a control character. */
-static size_t character_size(const char *s, bool keep_lines)
+static bool is_of_a_name(char c)
 {
-	unsigned char first = (unsigned char)*s;
-	size_t n = first < 0x80 ? 1 : first >= 0xf0 && first < 0xf5 ? 4 : first >= 0xe0 ? 3 : first >= 0xc2 ? 2 : 0;
-
-	if (first >= 0xf5 || first == 0x7f || (first < 0x20 && !(keep_lines && first == '\n')))
-		return 0;
-	if (first == 0xc2 && (unsigned char)s[1] < 0xa0) /* U+0080 to U+009F: CSI and the like */
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
+	return isalnum((unsigned char)c) || c == '-' || c == '_';
 }
 
-char *printable(const char *s, bool keep_lines)
+bool text_names(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = text; n > 0 && (p = strstr(p, name)); p++)
+		if ((p == text || !is_of_a_name(p[-1])) && !is_of_a_name(p[n]))
+			return true;
+	return false;
+}
+
+size_t printable_size(const char *s)
+{
+	/* By the first byte: the size, and what the second one is at least and at most. */
+	static const struct {
+		unsigned char first, last, size, min, max;
+	} table[] = {
+		{ 0x20, 0x7e, 1, 0, 0xff },    { 0xc2, 0xc2, 2, 0xa0, 0xbf }, /* U+0080 to U+009F: CSI and the like */
+		{ 0xc3, 0xdf, 2, 0x80, 0xbf }, { 0xe0, 0xe0, 3, 0xa0, 0xbf }, { 0xe1, 0xec, 3, 0x80, 0xbf },
+		{ 0xed, 0xed, 3, 0x80, 0x9f }, { 0xee, 0xef, 3, 0x80, 0xbf }, { 0xf0, 0xf0, 4, 0x90, 0xbf },
+		{ 0xf1, 0xf3, 4, 0x80, 0xbf }, { 0xf4, 0xf4, 4, 0x80, 0x8f },
+	};
+	const unsigned char *u = (const unsigned char *)s;
+	size_t i = 0, n;
+
+	while (i < sizeof(table) / sizeof(table[0]) && (u[0] < table[i].first || u[0] > table[i].last))
+		i++;
+	if (i == sizeof(table) / sizeof(table[0]) || u[1] < table[i].min || u[1] > table[i].max)
+		return 0;
+	for (n = 2; n < table[i].size; n++)
+		if ((u[n] & 0xc0) != 0x80)
+			return 0;
+	return table[i].size;
+}
+
+char *printable(const char *s)
 {
 	char *text = xrealloc_array(NULL, 4 * strlen(s) + 1, 1), *end = text;
 
 	while (*s) {
-		size_t n = character_size(s, keep_lines);
+		size_t n = s[0] == '\\' && s[1] == 'x' ? 0 : printable_size(s);
 
 		if (n > 0)
 			end = mempcpy(end, s, n);
 		else
-			end += sprintf(end, "\\%03o", (unsigned char)*s);
+			end += sprintf(end, "\\x%02x", (unsigned char)*s);
 		s += n ?: 1;
 	}
 	*end = '\0';
 	return text;
 }
 
-void xreplace_printable(char **s, const char *with, bool keep_lines)
+void print_line(FILE *to, const char *format, ...)
 {
-	char *copy = printable(with, keep_lines);
+	_cleanup_free_ char *said = NULL, *shown = NULL;
+	va_list arguments;
 
-	free(*s);
-	*s = copy;
+	va_start(arguments, format);
+	said = xvasprintf(format, arguments);
+	va_end(arguments);
+	shown = printable(said);
+	fprintf(to, "%s\n", shown);
 }
 
 const char *ellipsis(void)

@@ -8,9 +8,11 @@
 #ifndef HPCTL_UTIL_H
 #define HPCTL_UTIL_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,6 +23,7 @@ void *xrealloc_array(void *p, size_t n, size_t size);
 void *xcalloc(size_t n, size_t size);
 char *xstrdup(const char *s);
 char *xasprintf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *xvasprintf(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 /* Appends to a string on the heap; *s may be NULL. */
 void xappend(char **s, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* Replaces a string on the heap by a copy. */
@@ -51,12 +54,19 @@ char *format_span(uint64_t usec);
  * are continued in ours. */
 char *without_full_stop(const char *s);
 
-/* Text from the hardware, the daemon or the journal as it may go to a terminal, to be
- * freed: what is no printable UTF-8 as "\033", as in /proc/mounts; line feeds too,
- * unless they are to be kept. (libsmartcols would do "\x1b" once more.) */
-char *printable(const char *s, bool keep_lines);
-/* Replaces a string on the heap by that. */
-void xreplace_printable(char **s, const char *with, bool keep_lines);
+/* Whether a text has the name of a slot or device in it; "slot10" is not "slot1". */
+bool text_names(const char *text, const char *name);
+
+/* Bytes of the UTF-8 character there; 0 for a control character and for what is none. */
+size_t printable_size(const char *s);
+
+/* Text as it may go to a terminal, to be freed: what is no printable UTF-8, line feeds
+ * too, as "\x1b". libsmartcols does the same with what is in a table. */
+char *printable(const char *s);
+
+/* Prints a line of text made so: what the hardware, the daemon, the journal and the command
+ * line say gets to a terminal in this way or in a table only. */
+void print_line(FILE *to, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* "…", or "..." where the locale cannot show it. */
 const char *ellipsis(void);

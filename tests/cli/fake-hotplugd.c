@@ -354,9 +354,14 @@ static int get_manager(sd_bus *b, const char *path, const char *interface, const
 
 static int append_devices(sd_bus_message *reply, const struct fake_slot *s)
 {
+	const char *const name = "Made-up Device";
+
 	if (!s->node)
 		return sd_bus_message_append(reply, "a(sssas)", 0);
-	return sd_bus_message_append(reply, "a(sssas)", 1, "0000:01:00.0", "Made-up Device", s->driver, 1, s->node);
+	if (second_node(s))
+		return sd_bus_message_append(reply, "a(sssas)", 2, "0000:01:00.0", name, s->driver, 1, s->node,
+					     "0000:01:00.1", name, s->driver, 1, second_node(s));
+	return sd_bus_message_append(reply, "a(sssas)", 1, "0000:01:00.0", name, s->driver, 1, s->node);
 }
 
 static int get_slot(sd_bus *b, const char *path, const char *interface, const char *name, sd_bus_message *reply,
@@ -369,7 +374,7 @@ static int get_slot(sd_bus *b, const char *path, const char *interface, const ch
 		const char *name, *text;
 	} texts[] = {
 		{ "Name", s->name }, { "Address", s->address }, { "Port", s->address }, { "Label", s->label },
-		{ "Backend", strcmp(shim, "active") == 0 && !set[s - slots].native ? "shim" : "native" }, { "Kind", "pcie" },
+		{ "Backend", strcmp(shim, "active") == 0 && !set[s - slots].native ? "shim" : "native" }, { "Kind", kind_of(s) },
 		{ "Parent", strcmp(s->name, "slot1-1") == 0 ? "slot1" : "" },
 		{ "State", j ? "busy" : s->state }, { "Latch", s->latch }, { "Link", s->link },
 		{ "PowerIndicator", on ? "on" : "off" }, { "AttentionIndicator", "" },
@@ -425,7 +430,7 @@ static int get_job(sd_bus *b, const char *path, const char *interface, const cha
 	if (strcmp(name, "Stalled") == 0)
 		return sd_bus_message_append(reply, "b", j->stalled);
 	if (strcmp(name, "StateSinceUSec") == 0 || strcmp(name, "StepSinceUSec") == 0)
-		return sd_bus_message_append(reply, "t", j->since);
+		return sd_bus_message_append(reply, "t", j->since - (name[2] == 'a' ? 1000000 : 0)); /* a step begins later */
 	if (strcmp(name, "DeadlineUSec") == 0)
 		return sd_bus_message_append(reply, "t", strcmp(j->steps[j->at].step, "turn") == 0 ? NEVER : j->deadline);
 	s = slot_path(j->slot);

@@ -9,6 +9,7 @@
 #define FAKE_SLOTS_H
 
 #include <stddef.h>
+#include <string.h>
 
 #include "base/names.h"
 
@@ -66,7 +67,7 @@ static struct fake_slot slots[] = {
 	{ "slot5", "0000:00:05.0", "on", "", "nvme5n1", "nvme", "", "up", ENDS, commit_steps, "failed",
 	  "The slot did not power off." },
 	{ "slot6", "0000:00:06.0", "on", "", "nvme6n1", "nvme", "", "up", ENDS, check_steps, "refused",
-	  "/dev/nvme6n1 is mounted on /data." },
+	  "/dev/nvme6n1 is mounted on /data, as slot60's is." },
 	{ "slot7", "0000:00:07.0", "on", "", "nvme7n1", "nvme", "", "up", STOPS, commit_steps, NULL, NULL },
 	{ "slot8", "0000:00:08.0", "on", "", "nvme8n1", "nvme", "", "up", STOPS, window_steps, NULL, NULL },
 	{ "slot9", "0000:00:09.0", "on", "\x1b[2J\xc3\xbc", "nvme9n1", "nvme", "", "up", ENDS_EARLY, NULL, "done", "" },
@@ -77,6 +78,21 @@ static struct fake_slot slots[] = {
 	{ "slot23", "0000:00:17.0", "on", "", "nvme23n1", "nvme", "", "up", ASKS, NULL, NULL, NULL },
 	{ "slot24", "0000:00:18.0", "busy", "", "nvme24n1", "nvme", "", "up", ERROR, NULL, ERROR_BUSY,
 	  "cannot eject slot24: job 1 (eject, committing) is under way on slot24; wait for it or cancel it" },
+	/* What it says would move the cursor, colour what follows and forge a line. */
+	{ "slot25", "0000:00:19.0", "on", "", "nvme25n1\x1b[2J", "nv\xc2\x9bme", "", "up", ENDS, NULL, "failed",
+	  "It \x1b[31m did not.\nslot1: ejected" },
 };
+
+/* slot4 is one that the firmware has. */
+static inline const char *kind_of(const struct fake_slot *s)
+{
+	return strcmp(s->name, "slot4") == 0 ? "other" : "pcie";
+}
+
+/* The node of a second device of a slot; NULL: it has none. */
+static inline const char *second_node(const struct fake_slot *s)
+{
+	return s->node && strcmp(s->node, "nvme24n1") == 0 ? "nvme24n2" : NULL;
+}
 
 #endif

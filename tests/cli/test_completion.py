@@ -71,7 +71,7 @@ class Completion(BusCase):
         self.fake("busy")
         two = [verb for verb in self.verbs if verb not in ("jobs", "cancel")]
         for verb, answer in zip(two, self.complete(*(f"hpctl --json {verb} slot9 slot2" for verb in two))):
-            self.assertEqual(answer, ["slot2", "slot20", "slot21", "slot22", "slot23", "slot24"], verb)
+            self.assertEqual(answer, ["slot2", "slot20", "slot21", "slot22", "slot23", "slot24", "slot25"], verb)
         lines = {
             "hpctl eject nvme0": ["nvme0n1"],
             "hpctl cancel _": ["1"],

@@ -95,6 +95,21 @@ class History(BusCase):
         self.assertRegex(lines[9], r"slot6 eject +sysfs +stalled +sysfs +nvme6n1: in step remove$")
         self.assertEqual(len(lines), 10)
 
+    def test_what_the_journal_says_does_not_move_the_cursor(self):
+        self.write(job(0, 1, "slot3", "eject", "failed", devices="nvme0n1", reason="It \x1b[2J\x9b did not."))
+        out = self.said("history", "-D", str(self.journal))
+        self.assertIn(r"nvme0n1: It \x1b[2J\xc2\x9b did not", out)
+        self.assertEqual(self.history()[0]["reason"], "It \x1b[2J\x9b did not.")
+        self.assertIn(r"\u009b", self.said("--json", "history", "-D", str(self.journal)))
+        self.assertIn(r"Nothing of \x1b[2J in", self.hpctl("history", "-D", str(self.journal), "\x1b[2J").stderr)
+
+    def test_json_is_utf_8_whatever_the_journal_says(self):
+        entry_of = job(0, 1, "slot3", "eject", "failed", reason="It @ did not.").encode()
+        done = subprocess.run([WRITER, "-o", self.journal / "test.journal", "-"], input=entry_of.replace(b"@", b"\xff\xe0\x82\x9b"),
+                              capture_output=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(self.history()[0]["reason"], "It " + 4 * "\ufffd" + " did not.")
+
     def test_json_has_all_fields_and_null_for_what_is_not_told(self):
         self.write(STORY)
         found = self.history()
