@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Ports that the shim could not take.
+ * Ports that the shim could not take, or is not to.
  *
  * Responsible for: counting. A port that cannot be taken is unbound from its driver
  * and bound again by each try, and that looks like news of the port: without a limit
@@ -32,21 +32,39 @@ static struct adoption_failure *find(const struct manager *m, const char *port)
 	return NULL;
 }
 
-void adoption_failed(struct manager *m, const char *port, const char *why)
+static struct adoption_failure *find_or_new(struct manager *m, const char *port)
 {
 	struct adoption_failure *f = find(m, port);
+
+	if (f)
+		return f;
+	f = calloc(1, sizeof(*f));
+	if (f) {
+		strncpy(f->port, port, sizeof(f->port) - 1);
+		TAILQ_INSERT_TAIL(&m->adoption_failures, f, entry);
+	}
+	return f;
+}
+
+void adoption_unwanted(struct manager *m, const char *port)
+{
+	struct adoption_failure *f = find_or_new(m, port);
+
+	if (f)
+		f->tries = TRIES_MAX;
+}
+
+void adoption_failed(struct manager *m, const char *port, const char *why)
+{
+	struct adoption_failure *f;
 
 	if (port[0] == '\0') { /* refused at once: nothing was touched, so nothing will ask for it again */
 		log_warning("Cannot take a port from its driver: %s", why);
 		return;
 	}
-	if (!f) {
-		f = calloc(1, sizeof(*f));
-		if (!f)
-			return;
-		strncpy(f->port, port, sizeof(f->port) - 1);
-		TAILQ_INSERT_TAIL(&m->adoption_failures, f, entry);
-	}
+	f = find_or_new(m, port);
+	if (!f)
+		return;
 	if (++f->tries < TRIES_MAX)
 		log_warning("Cannot take port %s from its driver: %s; trying again", port, why);
 	else

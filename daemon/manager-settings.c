@@ -85,6 +85,7 @@ static void release_unwanted(struct manager *m)
 			m->unwanted = true;
 			continue;
 		}
+		adoption_unwanted(m, s->port);
 		r = shim_link_release(m->shim, s->port, 0);
 		if (r < 0)
 			log_warning("Cannot give port %s back to the kernel's driver: %s", s->port, strerror(-r));
