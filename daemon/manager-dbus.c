@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/names.h"
+#include "base/text.h"
 #include "callers.h"
 #include "control-dbus.h"
 #include "job-dbus.h"
@@ -42,8 +43,12 @@ static int read_options(sd_bus_message *call, bool *ret_force, sd_bus_error *err
 		r = sd_bus_message_read(call, "s", &key);
 		if (r < 0)
 			return r;
-		if (strcmp(key, "force") != 0)
-			return sd_bus_error_setf(error, ERROR_INVALID, "unknown option '%.50s'; known: force", key);
+		if (strcmp(key, "force") != 0) {
+			char told[50];
+
+			text_make_printable(key, told, sizeof(told));
+			return sd_bus_error_setf(error, ERROR_INVALID, "unknown option '%s'; known: force", told);
+		}
 		if (given)
 			return sd_bus_error_set(error, ERROR_INVALID, "option 'force' is given twice");
 		given = true;

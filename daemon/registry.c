@@ -15,6 +15,7 @@
 #include "adoption.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "journal.h"
 #include "manager-settings.h"
 #include "registry.h"
@@ -108,6 +109,7 @@ slot_handle_t registry_parent(struct manager *m, struct slot *s)
 int manager_find_slot(struct manager *m, const char *text, struct slot **ret, char **ret_why)
 {
 	_cleanup_(resolved_clear) struct resolved found = { 0 };
+	char told[NAME_TOLD_MAX + 1];
 	struct slot *s = NULL;
 	int r;
 
@@ -128,9 +130,10 @@ int manager_find_slot(struct manager *m, const char *text, struct slot **ret, ch
 		*ret = s;
 		return 0;
 	}
-	/* Callers' text comes back to them cut off: an answer that is too long for the bus
-	 * costs us the connection. */
-	if (asprintf(ret_why, "%.*s%s: %s", NAME_TOLD_MAX, text, strlen(text) > NAME_TOLD_MAX ? "…" : "",
+	/* Callers' text comes back to them cut off, between two characters: an answer that
+	 * is too long for the bus, or no UTF-8, costs us the connection. */
+	text_make_printable(text, told, sizeof(told));
+	if (asprintf(ret_why, "%s%s: %s", told, strlen(text) > NAME_TOLD_MAX ? "…" : "",
 		     r == -ENODEV ? "this is in no hot-plug slot" :
 		     r == -EINVAL ? "neither a slot, a PCI address nor a device" :
 				    "no such slot or device") < 0)

@@ -97,7 +97,7 @@ def restart_seconds(g):
 # One FindSlot with a name of so many bytes. Waits for the answer.
 LONG_NAME = CLIENT + r'''
 bus = connect()
-name = "x" * int(sys.argv[1])
+name = "x" + "\u00fc" * (int(sys.argv[1]) // 2)    # cut off in the middle of one, it is no text
 bus.sendall(call(2, "org.hotplugd1", "/org/hotplugd1", "org.hotplugd1.Manager", "FindSlot", "s", text(name)))
 told = b""
 while b"org.hotplugd1.Error.NoSuchSlot" not in told:
@@ -114,7 +114,8 @@ def test_a_name_as_long_as_the_bus_takes_costs_one_short_answer(flat):
     pid = daemon_pid(flat)
     assert "answered" in flat.run(["python3", "-c", LONG_NAME, str((32 << 20) - 300)], user="user", timeout=120).out
     eject = "busctl call org.hotplugd1 /org/hotplugd1 org.hotplugd1.Manager Eject 'sa{sv}' slot5 "
-    for options, why in (("2 force b true force b true", "given twice"), ("1 forced b true", "unknown option 'forced'")):
+    for options, why in (("2 force b true force b true", "given twice"), ("1 forced b true", "unknown option 'forced'"),
+                         ("1 " + "ü" * 60 + " b true", "unknown option 'ü")):
         assert why in flat.run(eject + options, user="user", check=False).err
     assert daemon_pid(flat) == pid and flat.run("hpctl list").rc == 0
 
