@@ -200,6 +200,7 @@ static void job_end_powerless(struct engine *e, struct engine_job *j)
 	engine_job_set_failure(j, EBUSY, "Devices came into the slot while its power was switched off; they are taken out "
 					 "now. Somebody may have had the bus scanned.");
 	j->node->seen.loss = true;
+	engine_leds(e, j->node, INDICATOR_OFF, INDICATOR_ON);
 	engine_job_end(e, j, JOB_FAILED);
 }
 
