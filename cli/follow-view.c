@@ -41,7 +41,7 @@ void view_init(struct follow *f)
 /* A stage stays in the line once it has passed; waiting does not. */
 static bool stage_is_kept(const char *step)
 {
-	static const char *const kept[] = { "check", "power-on", "remove", "rescan", "power-off", "confirm" };
+	static const char *const kept[] = { "check", "power-on", "unbind", "remove", "rescan", "power-off", "confirm" };
 
 	for (size_t i = 0; i < sizeof(kept) / sizeof(kept[0]); i++)
 		if (streq(kept[i], step))

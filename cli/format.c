@@ -102,6 +102,8 @@ char *format_stage(const struct job *j, const char *devices)
 		return xstrdup("powering on");
 	if (streq(j->step, "turn"))
 		return xstrdup("waiting for its turn");
+	if (streq(j->step, "unbind"))
+		return xstrdup("unbinding drivers");
 	if (streq(j->step, "remove"))
 		return xasprintf("removing %s", *devices ? devices : "devices");
 	if (streq(j->step, "rescan"))

@@ -9,6 +9,9 @@
 
 const char *stall_advice(const struct job *j)
 {
+	if (streq(j->step, "unbind"))
+		return "Do not pull the card: a driver has not let go of it. The job goes on by itself when the driver does; "
+		       "\"journalctl -k\" may say what it waits for. Other slots are not affected.";
 	if (streq(j->step, "remove"))
 		return "Do not pull the card: a driver has not let go of it. The job goes on by itself when the driver does; "
 		       "\"journalctl -k\" may say what it waits for. If it never does, hot-plug is stuck until a reboot.";

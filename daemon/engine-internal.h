@@ -168,6 +168,8 @@ void engine_job_set_force(struct engine *e, struct engine_job *j);
 bool engine_job_is_surprise_eject(const struct engine_job *j);
 /* What it is at: a replace is an eject until the new card is there, then an insert. */
 bool engine_job_ejects(const struct engine_job *j);
+/* Drivers let go or have done so, or the commit has begun: too late to cancel. */
+bool engine_job_is_past_return(const struct engine_job *j);
 bool engine_job_inserts(const struct engine_job *j);
 
 #endif

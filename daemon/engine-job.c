@@ -23,12 +23,24 @@ static void job_wait_turn(struct engine *e, struct engine_job *j)
 	engine_job_set_step(e, j, STEP_TURN);
 }
 
+/* Drivers let go before the commit, so that one that does not keeps nobody but its own
+ * slot. Behind a commit that is stuck nobody knows when the turn comes: there a job
+ * waits as it is, and can be cancelled. */
+static bool job_unbinds(const struct engine *e, const struct engine_job *j)
+{
+	return e->config.unbind && engine_job_ejects(j) && !engine_job_is_surprise_eject(j) && j->node->s.occupied &&
+	       !(e->commit && e->commit->job.stalled);
+}
+
 static void job_quiesce(struct engine *e, struct engine_job *j)
 {
 	engine_job_set_state(e, j, JOB_QUIESCING);
 	engine_job_blink(e, j);
+	j->job.unbound = job_unbinds(e, j);
 	if (engine_job_inserts(j) && !j->node->s.native)
 		engine_job_set_step(e, j, STEP_POWER_ON);
+	else if (j->job.unbound)
+		engine_job_set_step(e, j, STEP_UNBIND);
 	else
 		job_wait_turn(e, j);
 }
@@ -154,7 +166,7 @@ static void job_on_turn(struct engine *e, struct engine_job *j)
 
 	assert(!e->commit);
 	/* It may have waited for long: policy is that of now. */
-	if (!job_is_allowed(e, j))
+	if (!engine_job_is_past_return(j) && !job_is_allowed(e, j))
 		return;
 	e->commit = j;
 	engine_job_set_state(e, j, JOB_COMMITTING);
@@ -238,6 +250,13 @@ static void job_on_check_answer(struct engine *e, struct engine_job *j, const st
 	}
 }
 
+static void job_fail_on(struct engine *e, struct engine_job *j, const struct job_input *in)
+{
+	engine_job_set_failure(j, in->error, in->reason);
+	engine_leds(e, j->node, INDICATOR_ON, INDICATOR_ON);
+	engine_job_end(e, j, JOB_FAILED);
+}
+
 static void job_on_power_on_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
 {
 	if (j->job.cancel_requested) {
@@ -251,12 +270,20 @@ static void job_on_power_on_answer(struct engine *e, struct engine_job *j, const
 	}
 }
 
+static void job_on_quiesce_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
+{
+	if (j->job.step == STEP_POWER_ON)
+		job_on_power_on_answer(e, j, in);
+	else if (in->error)
+		job_fail_on(e, j, in);
+	else
+		job_wait_turn(e, j);
+}
+
 static void job_on_remove_answer(struct engine *e, struct engine_job *j, const struct job_input *in)
 {
 	if (in->error) {
-		engine_job_set_failure(j, in->error, in->reason);
-		engine_leds(e, j->node, INDICATOR_ON, INDICATOR_ON);
-		engine_job_end(e, j, JOB_FAILED);
+		job_fail_on(e, j, in);
 		return;
 	}
 	if (j->node->s.native)
@@ -324,10 +351,7 @@ static void job_on_settle_answer(struct engine *e, struct engine_job *j, const s
 	} else if (j->job.step == STEP_POWER_OFF && j->node->s.occupied) {
 		job_end_occupied(e, j);
 	} else if (in->error) {
-		/* Power is on, or has to be taken for on. */
-		engine_job_set_failure(j, in->error, in->reason);
-		engine_leds(e, j->node, INDICATOR_ON, INDICATOR_ON);
-		engine_job_end(e, j, JOB_FAILED);
+		job_fail_on(e, j, in); /* power is on, or has to be taken for on */
 	} else if (!job_has_lost_card(e, j)) {
 		if (in->reason)
 			engine_job_take_reason(j, strdup(in->reason));
@@ -366,7 +390,7 @@ static enum verdict job_cancel_untouched(struct engine *e, struct engine_job *j,
 /* An insert has to be powered off again; a power-on under way is let finish. */
 static enum verdict job_cancel_quiescing(struct engine *e, struct engine_job *j, const char *reason)
 {
-	if (engine_job_is_surprise_eject(j))
+	if (engine_job_is_surprise_eject(j) || engine_job_is_past_return(j))
 		return VERDICT_LATE;
 	if (!engine_job_inserts(j) || j->node->s.native)
 		return job_cancel_untouched(e, j, reason);
@@ -395,14 +419,22 @@ static enum verdict job_on_cancel_past_commit(struct engine *e, struct engine_jo
 	return VERDICT_JOINED;
 }
 
+/* It does not stop for what happens to the card. */
+static bool job_goes_through(const struct engine_job *j)
+{
+	return j->job.state == JOB_COMMITTING || (j->job.state == JOB_QUIESCING && engine_job_is_past_return(j));
+}
+
 static enum verdict job_on_card_lost(struct engine *e, struct engine_job *j, const char *reason)
 {
-	if (engine_job_is_surprise_eject(j) || j->job.state == JOB_COMMITTING) {
+	if (job_goes_through(j)) {
 		/* If the commit does not cover it, a surprise eject follows. */
-		if (j->job.state == JOB_COMMITTING && j->node)
+		if (j->node)
 			j->node->seen.loss = true;
 		return VERDICT_JOINED;
 	}
+	if (engine_job_is_surprise_eject(j))
+		return VERDICT_JOINED;
 	if (j->job.state == JOB_QUIESCING)
 		return job_cancel_quiescing(e, j, reason);
 	if (j->job.step != STEP_CONFIRM)
@@ -420,10 +452,8 @@ static enum verdict job_on_card_found(struct engine *e, struct engine_job *j)
 			job_check(e, j);
 		return VERDICT_JOINED;
 	}
-	if (engine_job_ejects(j) &&
-	    (engine_job_is_surprise_eject(j) || j->job.state >= JOB_COMMITTING))
-		return VERDICT_JOINED;
-	return VERDICT_NOTHING;
+	return engine_job_ejects(j) && (engine_job_is_surprise_eject(j) || engine_job_is_past_return(j)) ? VERDICT_JOINED :
+													 VERDICT_NOTHING;
 }
 
 /* A press says that the card in the slot is the new one. */
@@ -451,7 +481,7 @@ static enum verdict job_on_power_fault(struct engine *e, struct engine_job *j, c
 {
 	if (engine_job_is_surprise_eject(j))
 		return VERDICT_JOINED;
-	if (j->job.state == JOB_COMMITTING && j->node) {
+	if (job_goes_through(j) && j->node) {
 		j->node->seen.fault = true;
 		return VERDICT_JOINED;
 	}
@@ -509,7 +539,7 @@ enum verdict engine_job_dispatch(struct engine *e, struct engine_job *j, const s
 
 	AT(JOB_CHECKING, JOB_EVENT_ANSWER): job_on_check_answer(e, j, in); return VERDICT_NOTHING;
 
-	AT(JOB_QUIESCING, JOB_EVENT_ANSWER): job_on_power_on_answer(e, j, in); return VERDICT_NOTHING;
+	AT(JOB_QUIESCING, JOB_EVENT_ANSWER): job_on_quiesce_answer(e, j, in); return VERDICT_NOTHING;
 	AT(JOB_QUIESCING, JOB_EVENT_TURN): job_on_turn(e, j); return VERDICT_NOTHING;
 	AT(JOB_QUIESCING, JOB_EVENT_CANCEL): return job_cancel_quiescing(e, j, in->reason);
 

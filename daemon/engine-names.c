@@ -74,6 +74,7 @@ static const char *const job_step_table[_STEP_MAX] = {
 	[STEP_WINDOW] = "window",
 	[STEP_CHECK] = "check",
 	[STEP_POWER_ON] = "power-on",
+	[STEP_UNBIND] = "unbind",
 	[STEP_TURN] = "turn",
 	[STEP_REMOVE] = "remove",
 	[STEP_RESCAN] = "rescan",

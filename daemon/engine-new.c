@@ -80,6 +80,8 @@ void engine_job_set_failure(struct engine_job *j, int error, const char *reason)
 				 "nothing was touched; see the journal of hotplugd, then try again" },
 		[STEP_POWER_ON] = { "The slot did not power on or its link did not come up",
 				    "it was switched off again; reseat the card, then insert it again" },
+		[STEP_UNBIND] = { "A driver could not let go of its device",
+				  "the slot stays powered, do not pull the card; see the kernel's log" },
 		[STEP_REMOVE] = { "The devices could not be removed",
 				  "the slot stays powered, do not pull the card; see the kernel's log" },
 		[STEP_RESCAN] = { "The devices could not be added", "see the kernel's log for what is missing" },

@@ -24,7 +24,8 @@ static bool step_fits(const struct job *j)
 	case JOB_CHECKING:
 		return j->step == STEP_CHECK;
 	case JOB_QUIESCING:
-		return j->step == STEP_TURN || (j->step == STEP_POWER_ON && inserts);
+		return j->step == STEP_TURN || (j->step == STEP_POWER_ON && inserts) ||
+		       (j->step == STEP_UNBIND && ejects && j->unbound);
 	case JOB_COMMITTING:
 		return j->step == (ejects ? STEP_REMOVE : STEP_RESCAN);
 	case JOB_SETTLING:

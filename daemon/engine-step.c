@@ -25,6 +25,11 @@ bool engine_job_ejects(const struct engine_job *j)
 	return j->job.operation == OPERATION_EJECT || (j->job.operation == OPERATION_REPLACE && !j->job.inserting);
 }
 
+bool engine_job_is_past_return(const struct engine_job *j)
+{
+	return j->job.state >= JOB_COMMITTING || (j->job.unbound && engine_job_ejects(j));
+}
+
 bool engine_job_inserts(const struct engine_job *j)
 {
 	return j->job.operation == OPERATION_INSERT || (j->job.operation == OPERATION_REPLACE && j->job.inserting);
@@ -54,13 +59,15 @@ void engine_job_ask(struct engine *e, struct engine_job *j)
 		[STEP_CHECK] = ACTION_CHECK,	     [STEP_POWER_ON] = ACTION_POWER_ON,
 		[STEP_REMOVE] = ACTION_REMOVE,	     [STEP_RESCAN] = ACTION_RESCAN,
 		[STEP_POWER_OFF] = ACTION_POWER_OFF, [STEP_CONFIRM] = ACTION_CONFIRM,
+		[STEP_UNBIND] = ACTION_UNBIND,
 	};
+	bool first = j->job.step == STEP_UNBIND || j->job.step == STEP_REMOVE || j->job.step == STEP_RESCAN;
 
 	if (j->job.step == STEP_CHECK || question[j->job.step] != ACTION_CHECK) {
 		j->ask.action.type = question[j->job.step];
 		/* All others wait for a commit, and telling of them can wait; but nothing is
 		 * done for a job that nobody was told of. */
-		if ((j->job.step == STEP_REMOVE || j->job.step == STEP_RESCAN) && !j->tell_new.queued)
+		if (first && !j->tell_new.queued)
 			engine_queue_first(e, &j->ask);
 		else
 			engine_queue(e, &j->ask);

@@ -19,11 +19,13 @@ void engine_config_default(struct engine_config *ret)
 		.debounce = 200 * USEC_PER_MSEC,
 		.off_wait = 1 * USEC_PER_SEC,
 		.refused_blink = 5 * USEC_PER_SEC,
+		.unbind = true,
 		.deadline = {
 			[STEP_NONE] = USEC_INFINITY,
 			[STEP_WINDOW] = USEC_INFINITY, /* a timer: struct engine_slot's grace */
 			[STEP_CHECK] = 10 * USEC_PER_SEC,
 			[STEP_POWER_ON] = 10 * USEC_PER_SEC,
+			[STEP_UNBIND] = 30 * USEC_PER_SEC,
 			[STEP_TURN] = USEC_INFINITY,
 			[STEP_REMOVE] = 30 * USEC_PER_SEC,
 			[STEP_RESCAN] = 30 * USEC_PER_SEC,
@@ -413,6 +415,7 @@ int engine_step_done(struct engine *e, uint32_t job_id, enum job_step step, int 
 	switch (step) {
 	case STEP_CHECK:
 	case STEP_POWER_ON:
+	case STEP_UNBIND:
 	case STEP_REMOVE:
 	case STEP_RESCAN:
 	case STEP_POWER_OFF:

@@ -14,7 +14,7 @@
  * engine_next_deadline().
  *
  *   eject    queued → [grace] → checking → quiescing → committing → settling → done
- *                      window    check      (turn)      remove       power-off, off-wait
+ *                      window    check      unbind      remove       power-off, off-wait
  *   insert   queued → [grace] → checking → quiescing → committing → settling → done
  *                      window    check      power-on    rescan       confirm
  *   rescan   queued → checking → quiescing → committing → settling → done
@@ -22,10 +22,10 @@
  *   replace  as eject, then settling: card, then as insert from quiescing on; a
  *            slot that is off begins with "card", which ends when a card comes
  *
- * "(turn)" is the wait for the one commit; power-on of an insert overlaps with
- * other jobs, then waits for its turn too. Every state can end in failed,
- * cancelled (up to the commit), refused (from checking) or gone (slot or an
- * ancestor went away).
+ * "(turn)" is the wait for the one commit; unbind and power-on overlap with other
+ * jobs, and wait for their turn then. Every state can end in failed, cancelled (up to
+ * the commit, or until drivers are asked to let go), refused (from checking) or gone
+ * (slot or an ancestor went away).
  */
 #ifndef HOTPLUGD_ENGINE_H
 #define HOTPLUGD_ENGINE_H
@@ -84,6 +84,7 @@ enum job_step {
 	STEP_WINDOW,    /* button window: a second press cancels */
 	STEP_CHECK,     /* asks what would break; answered by the caller */
 	STEP_POWER_ON,  /* power and link; answered by the caller */
+	STEP_UNBIND,    /* its drivers let go, beside all other jobs; answered by the caller */
 	STEP_TURN,      /* waits for the one commit */
 	STEP_REMOVE,    /* the commit of an eject; answered by the caller */
 	STEP_RESCAN,    /* the commit of an insert or rescan; likewise */
@@ -191,6 +192,7 @@ struct job {
 	bool cancel_requested;   /* ends as cancelled as soon as it can be undone */
 	bool undo;               /* powering off again after a failed or cancelled insert */
 	bool inserting;          /* replace: the new card is there, from here on it is an insert */
+	bool unbound;            /* eject: drivers were asked to let go, there is no way back */
 	usec_t created;          /* CLOCK_MONOTONIC */
 	usec_t state_since;
 	usec_t step_since;
@@ -204,6 +206,7 @@ enum action_type {
 	ACTION_CHECK,       /* start the check of job; answer with engine_step_done() */
 	ACTION_POWER_ON,    /* likewise; all of these may take any time */
 	ACTION_POWER_OFF,
+	ACTION_UNBIND,      /* of as many jobs at once as there are */
 	ACTION_REMOVE,      /* the commit; never a second one before the answer */
 	ACTION_RESCAN,
 	ACTION_CONFIRM,
@@ -230,6 +233,7 @@ struct engine_config {
 	usec_t off_wait;            /* after power-off: 1 s */
 	usec_t refused_blink;       /* attention LED after a refused press */
 	usec_t deadline[_STEP_MAX]; /* past it a job is stalled, see STEP_* */
+	bool unbind;                /* STEP_UNBIND before an eject's commit */
 };
 void engine_config_default(struct engine_config *ret);
 
@@ -299,8 +303,8 @@ uint32_t engine_last_id(const struct engine *e);
 enum verdict engine_event(struct engine *e, slot_handle_t slot, enum slot_event event, usec_t now);
 
 /* Asks to cancel. Returns 0 (cancelled, or will be as soon as the step under
- * way can be undone), -ENOENT no such job, -EALREADY it is past the commit, or
- * a surprise eject: the card is gone already. A replace can be cancelled between
+ * way can be undone), -ENOENT no such job, -EALREADY its drivers were asked to let
+ * go or it is past the commit, or a surprise eject: the card is gone already. A replace can be cancelled between
  * its two commits too; then it has failed, for the old card is out. */
 int engine_cancel(struct engine *e, uint32_t job_id, const char *reason, usec_t now);
 

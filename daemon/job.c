@@ -20,6 +20,7 @@
 #include "manager.h"
 #include "recover.h"
 #include "registry.h"
+#include "unbind.h"
 #include "worker-link.h"
 
 /* A cookie names the job and the step that a command belongs to; what nobody
@@ -112,6 +113,19 @@ static int prepare_commit(struct manager *m)
 	m->unsaved = true;
 	recover_save(m);
 	return r;
+}
+
+static void on_unbound(int error, const char *text, void *userdata)
+{
+	run_done(userdata, error, error ? text : NULL);
+}
+
+static int start_unbind(struct manager *m, struct slot *s, struct job_run *run)
+{
+	const struct state_job *before = run->again ? state_job_by_id(&m->before, run->job_id) : NULL;
+
+	return unbind_start(m->unbind, s, run->job_id, before ? before->unbinder_pid : 0,
+			    before ? before->unbinder_start : 0, on_unbound, run);
 }
 
 static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
@@ -285,6 +299,7 @@ static void start_step(struct manager *m, const struct action *a)
 		[ACTION_CHECK] = STEP_CHECK,
 		[ACTION_POWER_ON] = STEP_POWER_ON,
 		[ACTION_POWER_OFF] = STEP_POWER_OFF,
+		[ACTION_UNBIND] = STEP_UNBIND,
 		[ACTION_REMOVE] = STEP_REMOVE,
 		[ACTION_RESCAN] = STEP_RESCAN,
 		[ACTION_CONFIRM] = STEP_CONFIRM,
@@ -314,6 +329,9 @@ static void start_step(struct manager *m, const struct action *a)
 		recover_save(m);
 		r = shim_link_set_power(m->shim, s->shim_id, s->generation, a->type == ACTION_POWER_ON,
 					cookie_of(id, step));
+		break;
+	case ACTION_UNBIND:
+		r = start_unbind(m, s, run);
 		break;
 	case ACTION_REMOVE:
 		r = start_remove(m, s, run);
@@ -479,6 +497,8 @@ char *job_stack(struct manager *m, const struct job *job)
 
 	if (job->stalled && (job->step == STEP_REMOVE || job->step == STEP_RESCAN))
 		worker_link_stack(m->worker, &stack);
+	else if (job->stalled && job->step == STEP_UNBIND)
+		unbind_stack(m->unbind, job->id, &stack);
 	return stack;
 }
 

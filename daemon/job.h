@@ -54,8 +54,8 @@ void job_on_devices_changed(struct manager *m, struct slot *s);
 void job_on_legacy_request(struct manager *m, struct slot *s, const struct shim_event *e);
 void job_on_legacy_cancel(struct manager *m, const struct shim_event *e);
 
-/* Where in the kernel the commit of a stalled job is, a line a function; to be
- * freed. NULL when it is not in a commit, not stalled, or it cannot be seen. */
+/* Where in the kernel the commit of a stalled job is, or the unbinding before it, a line
+ * a function; to be freed. NULL when it is in neither, not stalled, or it cannot be seen. */
 char *job_stack(struct manager *m, const struct job *job);
 
 /* Frees all waits; the answers of what is under way are lost. */

@@ -31,6 +31,7 @@
 #include "recover.h"
 #include "registry.h"
 #include "slot-dbus.h"
+#include "unbind.h"
 #include "worker-link.h"
 
 /* Ready means: slots adopted. If that takes longer, ready comes without. */
@@ -469,6 +470,8 @@ static int manager_start(struct manager *m)
 	if (r >= 0)
 		worker_link_on_start(m->worker, on_worker_started, m);
 	if (r >= 0)
+		r = unbind_new(&m->unbind, m);
+	if (r >= 0)
 		r = udev_link_new(&m->udev, m->event, on_uevent, m);
 	if (r < 0) {
 		log_error("Cannot start: %s", strerror(-r));
@@ -516,7 +519,7 @@ struct manager *manager_free(struct manager *m)
 {
 	if (!m)
 		return NULL;
-	if (m->engine && m->worker)
+	if (m->engine && m->unbind)
 		recover_save(m);
 	recover_free(m);
 	polkit_forget();
@@ -525,6 +528,7 @@ struct manager *manager_free(struct manager *m)
 	m->shim = shim_link_free(m->shim);
 	m->udev = udev_link_free(m->udev);
 	m->worker = worker_link_free(m->worker);
+	m->unbind = unbind_free(m->unbind);
 	job_runs_free(m);
 	if (m->bus)
 		control_dbus_shim_lost(m);

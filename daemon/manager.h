@@ -56,7 +56,8 @@ struct manager {
 	struct engine *engine;
 	struct shim_link *shim;
 	struct udev_link *udev;
-	struct worker_link *worker;
+	struct worker_link *worker;           /* does the commits */
+	struct unbind *unbind;
 
 	enum shim_state shim_state;
 	bool shim_starting;                   /* asked for control, not answered yet */

@@ -21,6 +21,7 @@
 #include "journal.h"
 #include "recover.h"
 #include "registry.h"
+#include "unbind.h"
 #include "worker-link.h"
 
 /* ---- leaving behind ---- */
@@ -61,6 +62,7 @@ static void collect_job(struct manager *m, struct state *st, const struct job *j
 		.shim = s->backend == BACKEND_SHIM,
 		.generation = s->generation,
 	};
+	unbind_identity(m->unbind, j->id, &st->jobs[st->n_jobs - 1].unbinder_pid, &st->jobs[st->n_jobs - 1].unbinder_start);
 }
 
 static void collect_jobs(struct manager *m, struct state *st)

@@ -93,6 +93,16 @@ static int parse_commit(const struct setting *k, const char *value, void *field)
 	return 0;
 }
 
+static int parse_yes(const struct setting *k, const char *value, void *field)
+{
+	bool yes = strcmp(value, "yes") == 0;
+
+	if (!yes && strcmp(value, "no") != 0)
+		return -EINVAL;
+	*(bool *)field = yes;
+	return 0;
+}
+
 static int parse_log_level(const struct setting *k, const char *value, void *field)
 {
 	static const char *const names[] = {
@@ -165,6 +175,7 @@ static int parse_adopt(const struct setting *k, const char *value, void *field)
 static const struct setting settings[] = {
 	VALUE("Daemon", "LogLevel", log_level, parse_log_level, "err, warning, notice, info or debug"),
 	VALUE("Daemon", "Commit", commit, parse_commit, "shim or kernel"),
+	VALUE("Daemon", "Unbind", engine.unbind, parse_yes, "yes or no"),
 	VALUE("Daemon", "Adopt", adopt, parse_adopt, "yes, no, or names of slots"),
 	/* The longest is hpshim's, see hpshim.yaml. */
 	SPAN("Daemon", "GiveBackSec", give_back, USEC_PER_SEC, 600 * USEC_PER_SEC, "a time from 1s to 10min, such as 10s"),
@@ -178,6 +189,7 @@ static const struct setting settings[] = {
 	SPAN("Timeouts", "DriverSec", driver_wait, 0, HOUR, "a time from 0 to 1h, such as 5s"),
 	DEADLINE("CheckSec", STEP_CHECK),
 	DEADLINE("PowerOnSec", STEP_POWER_ON),
+	DEADLINE("UnbindSec", STEP_UNBIND),
 	DEADLINE("RemoveSec", STEP_REMOVE),
 	DEADLINE("RescanSec", STEP_RESCAN),
 	DEADLINE("PowerOffSec", STEP_POWER_OFF),
@@ -190,6 +202,8 @@ static size_t field_size(const struct setting *k)
 {
 	if (k->parse == parse_span)
 		return sizeof(usec_t);
+	if (k->parse == parse_yes)
+		return sizeof(bool);
 	if (k->parse == parse_adopt)
 		return 0; /* knows by itself what an empty value is */
 	return sizeof(int); /* enums */

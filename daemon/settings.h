@@ -29,8 +29,8 @@ struct settings {
 	enum insert_policy insert;
 	usec_t grace;
 
-	/* [Timeouts]; the engine has its part of them, and LinkDownSec= and
-	 * RefusedBlinkSec= of [Policy] */
+	/* [Timeouts]; the engine has its part of them, LinkDownSec= and RefusedBlinkSec=
+	 * of [Policy], and Unbind= of [Daemon] */
 	struct engine_config engine;
 	usec_t driver_wait;     /* how long an insert waits for drivers */
 };

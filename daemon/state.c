@@ -44,6 +44,14 @@ const struct state_slot *state_slot_by_name(const struct state *st, const char *
 	return NULL;
 }
 
+const struct state_job *state_job_by_id(const struct state *st, uint32_t id)
+{
+	for (size_t i = 0; i < st->n_jobs; i++)
+		if (st->jobs[i].job.id == id)
+			return &st->jobs[i];
+	return NULL;
+}
+
 /* ---- writing ---- */
 
 /* It is written several times a job, so it is kept short and made without copies: keys
@@ -110,6 +118,9 @@ static void put_job(json_object *o, const struct state_job *s, bool *ok)
 	put_flag(o, "cancel-requested", j->cancel_requested, ok);
 	put_flag(o, "undo", j->undo, ok);
 	put_flag(o, "inserting", j->inserting, ok);
+	put_flag(o, "unbound", j->unbound, ok);
+	put_number(o, "unbinder-pid", (uint64_t)s->unbinder_pid, ok);
+	put_number(o, "unbinder-start", s->unbinder_start, ok);
 	put_number(o, "created", j->created, ok);
 	put_number(o, "state-since", j->state_since, ok);
 	put_number(o, "step-since", j->step_since, ok);
@@ -437,6 +448,9 @@ static void get_job(json_object *o, struct state_job *s, bool *ok)
 	j->cancel_requested = get_flag(o, "cancel-requested", ok);
 	j->undo = get_flag(o, "undo", ok);
 	j->inserting = get_flag(o, "inserting", ok);
+	j->unbound = get_flag(o, "unbound", ok);
+	s->unbinder_pid = (pid_t)get_number(o, "unbinder-pid", INT32_MAX, ok);
+	s->unbinder_start = get_number(o, "unbinder-start", UINT64_MAX, ok);
 	j->created = get_number(o, "created", UINT64_MAX, ok);
 	j->state_since = get_number(o, "state-since", UINT64_MAX, ok);
 	j->step_since = get_number(o, "step-since", UINT64_MAX, ok);

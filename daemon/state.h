@@ -15,7 +15,7 @@
 #include "engine.h"
 
 /* A file of another version is not read: what it says may mean something else. */
-#define STATE_VERSION 4
+#define STATE_VERSION 5
 
 /* A slot as it was known. */
 struct state_slot {
@@ -36,6 +36,8 @@ struct state_job {
 	char *slot;
 	bool shim;           /* as the slot was when the job was written down */
 	uint32_t generation;
+	pid_t unbinder_pid;  /* who has its drivers let go, 0: nobody */
+	uint64_t unbinder_start;
 };
 
 /* A writer that waits in slots/N/power. */
@@ -83,5 +85,6 @@ int state_write(const char *path, const char *text);
 int state_read(struct state *ret, const char *path);
 
 const struct state_slot *state_slot_by_name(const struct state *st, const char *name);
+const struct state_job *state_job_by_id(const struct state *st, uint32_t id);
 
 #endif

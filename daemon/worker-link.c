@@ -228,7 +228,7 @@ static int start_worker(struct worker_link *l)
 }
 
 /* Names of slots are the firmware's choice: "PHB 1" is one. */
-static bool slot_name_possible(const char *name)
+static bool name_possible(const char *name)
 {
 	return name[0] != '\0' && !strpbrk(name, "/\t\n") && strcmp(name, "..") != 0;
 }
@@ -253,9 +253,20 @@ static int write_rescan(FILE *f, const char *port)
 	return 0;
 }
 
+/* Backwards, as the kernel's drivers remove: what depends comes last. */
+static int write_unbind(FILE *f, const struct worker_request *q)
+{
+	for (size_t i = q->n_functions; i > 0; i--) {
+		if (!name_possible(q->drivers[i - 1]))
+			return -EINVAL;
+		fprintf(f, "-\t%s/%s/unbind\t%s\n", SYSFS_DRIVERS, q->drivers[i - 1], q->functions[i - 1]);
+	}
+	return 0;
+}
+
 static int write_request(FILE *f, const struct worker_request *q)
 {
-	if (q->slot && !slot_name_possible(q->slot))
+	if (q->slot && !name_possible(q->slot))
 		return -EINVAL;
 	switch (q->type) {
 	case WORKER_REMOVE_SHIM:
@@ -276,6 +287,8 @@ static int write_request(FILE *f, const struct worker_request *q)
 	case WORKER_INSERT_NATIVE:
 		fprintf(f, "!\t%s/%s/power\t1\n", SYSFS_SLOTS, q->slot);
 		return 0;
+	case WORKER_UNBIND:
+		return write_unbind(f, q);
 	default:
 		return -EINVAL;
 	}
@@ -338,6 +351,11 @@ int worker_link_submit(struct worker_link *l, const struct worker_request *reque
 	l->handler = handler;
 	l->userdata = userdata;
 	return 0;
+}
+
+bool worker_link_is_idle(const struct worker_link *l)
+{
+	return !l->handler;
 }
 
 int worker_link_stack(struct worker_link *l, char **ret)

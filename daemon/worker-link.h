@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The commit worker: another process, which may be stuck in the kernel for as
- * long as a driver likes. One piece of work at a time.
+ * A worker: another process, which may be stuck in the kernel for as long as a driver
+ * likes. One piece of work at a time. There is one for commits, and some whose work is
+ * to unbind drivers.
  */
 #ifndef HOTPLUGD_WORKER_LINK_H
 #define HOTPLUGD_WORKER_LINK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -18,6 +20,7 @@ enum worker_type {
 	WORKER_REMOVE_NATIVE, /* functions, slot: remove each, then power off; slot NULL: that is all */
 	WORKER_RESCAN_BUS,    /* address: rescan the bus below this port */
 	WORKER_INSERT_NATIVE, /* slot: power on */
+	WORKER_UNBIND,        /* functions, drivers: each function's driver is to let go */
 	_WORKER_TYPE_MAX,
 };
 
@@ -28,6 +31,7 @@ struct worker_request {
 	uint32_t generation;
 	const char *slot; /* name in /sys/bus/pci/slots */
 	const char **functions;
+	const char **drivers; /* WORKER_UNBIND: one for each function */
 	size_t n_functions;
 };
 
@@ -69,6 +73,9 @@ int worker_link_prepare(struct worker_link *l);
  */
 int worker_link_submit(struct worker_link *l, const struct worker_request *request, worker_handler_t handler,
 		       void *userdata);
+
+/* Whether it has nothing to do, so that worker_link_submit() is possible. */
+bool worker_link_is_idle(const struct worker_link *l);
 
 /* Where in the kernel the worker is: its stack, else the function it waits in.
  * To be freed; -ENOENT when it does nothing, -EACCES when it cannot be read. */

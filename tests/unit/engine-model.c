@@ -93,7 +93,7 @@ static void take_ended(struct model *m, const struct job *j)
 	check(m, s->asked == STEP_NONE || j->state == JOB_GONE || s->asked == STEP_CHECK || s->asked == STEP_CONFIRM);
 	check(m, m->commit != j->id);
 	if (j->state == JOB_CANCELLED || j->state == JOB_REFUSED)
-		check(m, !s->committed);
+		check(m, !s->committed && !s->unbound);
 	check(m, j->state != JOB_DONE || !s->cancelled);
 	if (j->state == JOB_DONE)
 		check(m, s->committed && j->error == 0 && (j->operation != OPERATION_REPLACE || s->rescanned));
@@ -113,12 +113,15 @@ static void take_question(struct model *m, const struct job *j, enum action_type
 		[ACTION_CHECK] = STEP_CHECK,	     [ACTION_POWER_ON] = STEP_POWER_ON,
 		[ACTION_POWER_OFF] = STEP_POWER_OFF, [ACTION_REMOVE] = STEP_REMOVE,
 		[ACTION_RESCAN] = STEP_RESCAN,	     [ACTION_CONFIRM] = STEP_CONFIRM,
+		[ACTION_UNBIND] = STEP_UNBIND,
 	};
 	struct seen *s = model_seen(m, j->id);
 
 	check(m, s->asked == STEP_NONE);
 	check(m, j->step == step[type]);
 	s->asked = step[type];
+	if (type == ACTION_UNBIND)
+		s->unbound = true;
 	if (type == ACTION_REMOVE || type == ACTION_RESCAN)
 		check_commit(m, j);
 	if (type == ACTION_POWER_OFF)
@@ -190,7 +193,7 @@ static bool step_fits(const struct job *j)
 	case JOB_CHECKING:
 		return j->step == STEP_CHECK && !model_is_surprise(j);
 	case JOB_QUIESCING:
-		return j->step == STEP_TURN ||
+		return j->step == STEP_TURN || (j->step == STEP_UNBIND && ejects(j) && !model_is_surprise(j)) ||
 		       (j->step == STEP_POWER_ON && !ejects(j) && j->operation != OPERATION_RESCAN);
 	case JOB_COMMITTING:
 		return j->step == (ejects(j) ? STEP_REMOVE : STEP_RESCAN);
@@ -215,6 +218,7 @@ static void check_job(struct model *m, const struct job *j)
 	/* Never backwards, but for a replace that begins its second half, once. */
 	check(m, j->state >= s->state || (j->inserting && !s->inserting));
 	check(m, j->inserting >= s->inserting);
+	check(m, j->unbound == (s->unbound && !j->inserting)); /* nor is that taken back */
 	s->state = j->state;
 	s->inserting = j->inserting;
 	check(m, (j->state == JOB_COMMITTING) == (m->commit == j->id));

@@ -19,6 +19,7 @@
 /* What is known of a job from the actions and answers alone. */
 struct seen {
 	bool told, ended, removed, cancelled;
+	bool unbound;            /* drivers were asked to let go */
 	bool committed, rescanned; /* a replace has two commits: remove, then rescan */
 	enum job_state state;
 	bool inserting;

@@ -7,7 +7,7 @@
 
 #include "engine-world.h"
 
-int world_setup(void **state)
+static int setup(void **state, bool unbind)
 {
 	struct engine_config config;
 	struct world *w = calloc(1, sizeof(*w));
@@ -15,9 +15,20 @@ int world_setup(void **state)
 	if (!w)
 		return -1;
 	engine_config_default(&config);
+	config.unbind = unbind;
 	w->now = 1000 * USEC_PER_SEC;
 	*state = w;
 	return engine_new(&w->e, &config);
+}
+
+int world_setup(void **state)
+{
+	return setup(state, false);
+}
+
+int world_setup_unbinding(void **state)
+{
+	return setup(state, true);
 }
 
 int world_teardown(void **state)

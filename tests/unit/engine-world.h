@@ -31,8 +31,10 @@ struct world {
 	enum indicator power_led[WORLD_SLOTS], attention_led[WORLD_SLOTS];
 };
 
-/* cmocka's setup and teardown: *state is a struct world. */
+/* cmocka's setup and teardown: *state is a struct world. In the first, drivers are left
+ * to the commit (Unbind=no), so that a job that is quiescing waits for nothing else. */
 int world_setup(void **state);
+int world_setup_unbinding(void **state);
 int world_teardown(void **state);
 
 /* Slots with all policies automatic and a window of 5 s. */

@@ -236,7 +236,7 @@ CASE(repeated_request_joins)
 	world_add_on(w, 1, 0);
 	world_start(w, 1, OPERATION_EJECT);
 	for (enum job_step step = STEP_CHECK; step < STEP_CONFIRM; step++) {
-		if (step == STEP_POWER_ON || step == STEP_TURN || step == STEP_RESCAN)
+		if (step == STEP_POWER_ON || step == STEP_UNBIND || step == STEP_TURN || step == STEP_RESCAN)
 			continue;
 		world_go_on_to(w, 1, step);
 		assert_int_equal(world_request(w, 1, OPERATION_EJECT, false, &id), 0);

@@ -277,7 +277,7 @@ static void cancel(struct model *m, const struct job *j)
 {
 	bool between = j->operation == OPERATION_REPLACE && !j->inserting && j->state == JOB_SETTLING;
 	struct seen *s = model_seen(m, j->id);
-	bool late = (j->state >= JOB_COMMITTING && !between) || model_is_surprise(j);
+	bool late = ((j->state >= JOB_COMMITTING || j->unbound) && !between) || model_is_surprise(j);
 	int result = engine_cancel(m->e, j->id, NULL, m->now);
 
 	if (late && !j->cancel_requested)
@@ -380,8 +380,9 @@ static void run_sequence(struct model *m, uint64_t seed)
 	unsigned int slots;
 
 	engine_config_default(&config);
-	assert_int_equal(engine_new(&m->e, &config), 0);
 	m->random = m->seed = seed;
+	config.unbind = chance(&m->random, 70);
+	assert_int_equal(engine_new(&m->e, &config), 0);
 	m->now = USEC_PER_SEC;
 	m->last_handle = m->n_slots = m->last_id = m->commit = m->started = m->ended = 0;
 	memset(m->seen, 0, sizeof(m->seen));

@@ -31,9 +31,9 @@ static struct state_job jobs[] = {
 		   .step_deadline = 4, .requested_by = (char *)"button" },
 	  .slot = (char *)"slot3", .shim = true, .generation = 2 },
 	{ .job = { .id = 42, .operation = OPERATION_INSERT, .origin = ORIGIN_DBUS, .state = JOB_QUIESCING,
-		   .step = STEP_TURN, .cancel_requested = true, .undo = true, .step_deadline = USEC_INFINITY, .error = EIO,
+		   .step = STEP_TURN, .cancel_requested = true, .undo = true, .unbound = true, .step_deadline = USEC_INFINITY, .error = EIO,
 		   .reason = (char *)"a \"sentence\",\nof two lines\t\xc3\xa9", .requested_by = (char *)"uid 0" },
-	  .slot = (char *)"slotPHB 1" },
+	  .slot = (char *)"slotPHB 1", .unbinder_pid = 815, .unbinder_start = 123457 },
 	{ .job = { .id = 43, .operation = OPERATION_REPLACE, .origin = ORIGIN_DBUS, .state = JOB_SETTLING, .step = STEP_CARD,
 		   .inserting = true, .step_deadline = USEC_INFINITY, .requested_by = (char *)"uid 0" },
 	  .slot = (char *)"slotPHB 1" },
@@ -207,10 +207,10 @@ static void what_is_remembered_is_never_old(void **state)
 
 static void another_version_is_told_from_damage(void **state)
 {
-	replace_and_expect("\"version\":4", "\"version\":2", -EPROTO);
-	replace_and_expect("\"version\":4", "\"version\":0", -EPROTO);
-	replace_and_expect("\"version\":4", "\"version\":\"4\"", -EBADMSG);
-	replace_and_expect("\"version\":4,", "", -EBADMSG);
+	replace_and_expect("\"version\":5", "\"version\":2", -EPROTO);
+	replace_and_expect("\"version\":5", "\"version\":0", -EPROTO);
+	replace_and_expect("\"version\":5", "\"version\":\"4\"", -EBADMSG);
+	replace_and_expect("\"version\":5,", "", -EBADMSG);
 }
 
 static void what_cannot_be_makes_the_whole_file_wrong(void **state)
@@ -279,7 +279,7 @@ static void a_write_that_was_cut_off_leaves_the_old_file(void **state)
 	struct state st;
 
 	assert_int_equal(state_write(path, text), 0);
-	put(new, "{\"version\":4,\"fam"); /* killed here */
+	put(new, "{\"version\":5,\"fam"); /* killed here */
 	assert_int_equal(state_read(&st, path), 0);
 	assert_int_equal(st.n_jobs, 3);
 	state_clear(&st);
