@@ -32,6 +32,7 @@ struct work {
 	slot_handle_t slot;
 	struct worker_link *link; /* NULL: waits for one */
 	usec_t since;             /* likewise: when it was handed out */
+	bool again;               /* a process of the daemon before this one is at it */
 	worker_handler_t done;
 	void *userdata;
 };
@@ -104,7 +105,8 @@ static int begin(struct work *w, struct worker_link *link)
 	struct worker_request request = { 0 };
 	int r = s ? request_for(s, &request) : 0;
 
-	if (r >= 0 && request.n_functions > 0) {
+	/* A device has lost its driver, as all can see, before remove() is called. */
+	if (r >= 0 && (request.n_functions > 0 || w->again)) {
 		w->link = link;
 		w->since = manager_now(m);
 		r = worker_link_prepare(link);
@@ -232,6 +234,7 @@ int unbind_start(struct unbind *u, const struct slot *s, uint32_t job_id, pid_t 
 	*w = (struct work){ .pool = u, .job_id = job_id, .slot = s->handle, .done = done, .userdata = userdata };
 	TAILQ_INSERT_TAIL(&u->works, w, entry);
 	link = succeed(u, pid, start);
+	w->again = link;
 	if (link)
 		begin_or_leave(w, link);
 	else

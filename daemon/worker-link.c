@@ -256,6 +256,7 @@ static int write_rescan(FILE *f, const char *port)
 /* Backwards, as the kernel's drivers remove: what depends comes last. */
 static int write_unbind(FILE *f, const struct worker_request *q)
 {
+	fputc('\n', f); /* of none, too, the end can be awaited */
 	for (size_t i = q->n_functions; i > 0; i--) {
 		if (!name_possible(q->drivers[i - 1]))
 			return -EINVAL;

@@ -20,7 +20,7 @@ enum worker_type {
 	WORKER_REMOVE_NATIVE, /* functions, slot: remove each, then power off; slot NULL: that is all */
 	WORKER_RESCAN_BUS,    /* address: rescan the bus below this port */
 	WORKER_INSERT_NATIVE, /* slot: power on */
-	WORKER_UNBIND,        /* functions, drivers: each function's driver is to let go */
+	WORKER_UNBIND,        /* functions, drivers: each function's driver is to let go; may be none */
 	_WORKER_TYPE_MAX,
 };
 

@@ -66,11 +66,20 @@ for turn in range(ROUNDS):
     measure("bus", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId")
     measure("list", HOTPLUGD, "/org/hotplugd1", "org.freedesktop.DBus.ObjectManager", "GetManagedObjects")
     measure_led(turn % 2 == 0)
-    job = measure("request", HOTPLUGD, *MANAGER, "Eject", "sa{sv}", pad(pad(slot, 4) + struct.pack("<I", 0)))
+    job = measure("request", HOTPLUGD, *MANAGER, VERB, "sa{sv}", pad(pad(slot, 4) + struct.pack("<I", 0)))
     number = int(job.rstrip(b"\0").rpartition(b"/")[2])
     measure("cancel", HOTPLUGD, *MANAGER, "CancelJob", "u", struct.pack("<I", number))
 print(json.dumps(took))
 '''
+
+
+def settle(g, step="unbind"):
+    """Stalls are told after two seconds, and who waits for a driver is its own slot's
+    unbinding, or with "remove" the commit."""
+    unbind = {"unbind": "yes", "remove": "no"}[step]
+    g.run(["sh", "-c", f"mkdir -p /etc/hotplugd.conf.d && printf '[Daemon]\nUnbind={unbind}\n"
+           f"[Timeouts]\nUnbindSec=2s\nRemoveSec=2s\n' >/etc/hotplugd.conf.d/50-stuck.conf"
+           " && systemctl reload hotplugd"])
 
 
 def prepare(g, slot, seconds):
@@ -90,6 +99,11 @@ def sleep(g, seconds):
 
 def release(g):
     g.run(f"echo 1 >{PARAMETERS}/release")
+
+
+def workers(g):
+    """The processes that are in the driver's remove()."""
+    return g.out("grep -ls hpstuck_remove /proc/[0-9]*/stack || true").split()
 
 
 def removals(g):
@@ -113,12 +127,12 @@ def power(g, slot):
     return not int(g.out(f"setpci -s {port} CAP_EXP+18.w"), 16) & 0x400
 
 
-def answers(g, other, rounds=20):
+def answers(g, other, verb="Eject", rounds=20):
     """Milliseconds of the answers to calls of each kind, slowest first: a list, the
-    attention indicator of another slot (and until the hardware shows it), an eject of
-    that slot, and the cancel of that."""
+    attention indicator of another slot (and until the hardware shows it), a job there
+    that has to wait, and the cancel of that."""
     port = slots(g)[f"slot{other}"]["address"]
-    source = f"ROUNDS, OTHER, PORT = {rounds}, {f'slot{other}'!r}, {port!r}\n" + CALLS
+    source = f"ROUNDS, OTHER, PORT, VERB = {rounds}, {f'slot{other}'!r}, {port!r}, {verb!r}\n" + CALLS
     took = json.loads(g.run(["python3", "-c", source], timeout=60).out)
     refused = {name: times["errors"] for name, times in took.items() if times["errors"]}
     assert not refused, refused

@@ -22,8 +22,6 @@ ENDED = "journalctl -u hotplugd -o cat --no-pager | grep -E 'slot{}: {} .job [0-
 @pytest.fixture(scope="module")
 def g(pool):
     with pool.guest("flat", snapshot=True) as one:
-        one.run("mkdir -p /etc/hotplugd.conf.d && printf '[Timeouts]\\nRemoveSec=2s\\n'"
-                " >/etc/hotplugd.conf.d/50-stuck.conf && systemctl reload hotplugd")
         yield one
 
 
@@ -126,32 +124,42 @@ def test_the_shim_stays_ours_when_the_state_file_is_lost(g):
 
 
 @pytest.mark.expect_hang
-def test_a_worker_in_the_kernel_is_waited_for_and_not_doubled(g):
+@pytest.mark.parametrize("step", ["unbind", "remove"])
+def test_a_worker_in_the_kernel_is_waited_for_and_not_doubled(g, step):
+    stuck.settle(g, step)
+    card_in(g, 4)
     stuck.prepare(g, 3, -1)
-    removals = stuck.removals(g)
+    removals, so_far = stuck.removals(g), [len(ended(g, slot)) for slot in (3, 4)]
     g.run("hpctl eject --no-block slot3")
     before = stuck.stalled(g, 3)
-    worker = g.out(f"pgrep -fx {WORKER}")
+    worker, = stuck.workers(g)
     kill(g)
     g.run("systemctl restart hotplugd", timeout=30)
-    assert g.out(f"pgrep -fx {WORKER}") == worker
+    assert stuck.workers(g) == [worker]
     after = stuck.stalled(g, 3)
-    assert (after["id"], after["step"]) == (before["id"], "remove")
-    # what needs a commit waits behind it, and the slot keeps its power
-    card_in(g, 4)
+    assert (after["id"], after["step"]) == (before["id"], step)
+    assert "hpstuck_remove" in g.out("hpctl jobs")
     g.run("hpctl eject --no-block slot4")
-    assert stuck.job(g, 4)["state"] == "quiescing"
+    if step == "unbind":    # nobody else waits for it
+        g.wait_deleted("nvme4", DONE)
+        until_state(g, "slot4", "empty")
+    else:                   # what needs a commit waits behind it
+        assert stuck.job(g, 4)["state"] == "quiescing"
     assert stuck.power(g, 3)
+    # the write was not made a second time: nobody waits for the device's lock
+    assert stuck.workers(g) == [worker] and not g.out("grep -ls device_lock /proc/[0-9]*/stack || true")
     stuck.release(g)
     g.wait_deleted("edu3", DONE)
-    g.wait_deleted("nvme4", DONE)
+    if step == "remove":
+        g.wait_deleted("nvme4", DONE)
     until_state(g, "slot3", "empty")
     assert stuck.removals(g) == removals + 1
-    assert ended(g, 3) == ["done"] and ended(g, 4) == ["done"]
+    assert [ended(g, slot)[n:] for slot, n in zip((3, 4), so_far)] == [["done"], ["done"]]
 
 
 @pytest.mark.expect_hang
 def test_stopping_does_not_wait_for_a_stuck_worker(g):
+    stuck.settle(g)
     stuck.prepare(g, 3, -1)
     g.run("hpctl eject --no-block slot3")
     stuck.stalled(g, 3)
@@ -159,7 +167,7 @@ def test_stopping_does_not_wait_for_a_stuck_worker(g):
                        " python3 -c \"print($e - $s)\"", timeout=60))
     assert took < 5
     g.run("systemctl start hotplugd", timeout=60)
-    assert stuck.stalled(g, 3)["step"] == "remove"
+    assert stuck.stalled(g, 3)["step"] == "unbind"
     stuck.release(g)
     g.wait_deleted("edu3", DONE)
 
@@ -168,8 +176,7 @@ def test_stopping_does_not_wait_for_a_stuck_worker(g):
 def test_a_stuck_worker_does_not_keep_systemd_from_shutting_down(pool):
     """As far as systemd goes: then the kernel waits for the driver, see docs/architecture.md."""
     with pool.guest("flat", snapshot=True) as one:
-        one.run("mkdir -p /etc/hotplugd.conf.d && printf '[Timeouts]\\nRemoveSec=2s\\n'"
-                " >/etc/hotplugd.conf.d/50-stuck.conf && systemctl reload hotplugd")
+        stuck.settle(one)
         stuck.prepare(one, 3, -1)
         one.run("hpctl eject --no-block slot3")
         stuck.stalled(one, 3)
@@ -181,10 +188,12 @@ def test_a_stuck_worker_does_not_keep_systemd_from_shutting_down(pool):
         assert float(last[1]) - float(first[1]) < 15
 
 
-def test_a_worker_that_is_killed_changes_no_outcome(g):
+@pytest.mark.parametrize("step", ["unbind", "remove"])
+def test_a_worker_that_is_killed_changes_no_outcome(g, step):
+    stuck.settle(g, step)
     stuck.prepare(g, 3, 4)
     eject = g.spawn("hpctl eject slot3")
-    g.wait_until("hpctl --json jobs | grep -q '\"step\": *\"remove\"'", 20)
+    g.wait_until(f"hpctl --json jobs | grep -q '\"step\": *\"{step}\"'", 20)
     g.run(f"pkill -9 -fx {WORKER}")
     assert eject.wait(DONE).rc == 0
     g.wait_deleted("edu3", DONE)
