@@ -23,12 +23,12 @@
 
 /* An action that waits to be taken. It is part of the job or slot it is about,
  * so that queueing cannot fail; queued twice, it stays where it was. */
+TAILQ_HEAD(pending_list, pending);
 struct pending {
 	TAILQ_ENTRY(pending) entry;
-	bool queued;
+	struct pending_list *in; /* NULL: not queued */
 	struct action action;
 };
-TAILQ_HEAD(pending_list, pending);
 
 struct engine_node {
 	TAILQ_ENTRY(engine_node) entry;
@@ -69,6 +69,7 @@ struct engine {
 	struct engine_job_list jobs;   /* under way, oldest first */
 	struct engine_job_list ended;  /* kept until the caller has seen the end */
 	struct pending_list actions;
+	struct pending_list news;      /* changes of jobs, which can wait */
 };
 
 /* What can happen to a job. */
@@ -104,10 +105,12 @@ bool engine_node_is_below(const struct engine *e, const struct engine_node *n, c
 void engine_node_forget_below(struct engine *e, const struct engine_node *above);
 /* The eject of a slot above that is committing or settling, or NULL. */
 struct engine_job *engine_node_ejecting_ancestor(const struct engine *e, const struct engine_node *n);
-/* Queues what the caller shall do; _first: before all else that is queued. */
+/* Queues what the caller shall do; _first: before all else that is queued; _news: when
+ * there is time. */
 void engine_queue(struct engine *e, struct pending *p);
 void engine_queue_first(struct engine *e, struct pending *p);
-void engine_unqueue(struct engine *e, struct pending *p);
+void engine_queue_news(struct engine *e, struct pending *p);
+void engine_unqueue(struct pending *p);
 /* Sets LEDs; a slot of the kernel's driver and NULL are left alone. A power fault
  * shows through: attention on instead of off, power off instead of on. */
 void engine_leds(struct engine *e, struct engine_node *n, enum indicator power, enum indicator attention);

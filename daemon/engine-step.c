@@ -38,8 +38,8 @@ bool engine_job_inserts(const struct engine_job *j)
 /* The job's pending CHANGED, or NEW, will show the latest state when taken. */
 void engine_job_changed(struct engine *e, struct engine_job *j)
 {
-	if (!j->tell_new.queued)
-		engine_queue(e, &j->tell_changed);
+	if (!j->tell_new.in)
+		engine_queue_news(e, &j->tell_changed);
 }
 
 void engine_job_set_state(struct engine *e, struct engine_job *j, enum job_state state)
@@ -67,7 +67,7 @@ void engine_job_ask(struct engine *e, struct engine_job *j)
 		j->ask.action.type = question[j->job.step];
 		/* All others wait for a commit, and telling of them can wait; but nothing is
 		 * done for a job that nobody was told of. */
-		if (first && !j->tell_new.queued)
+		if (first && !j->tell_new.in)
 			engine_queue_first(e, &j->ask);
 		else
 			engine_queue(e, &j->ask);
@@ -89,7 +89,7 @@ void engine_job_set_step(struct engine *e, struct engine_job *j, enum job_step s
 	j->job.step_since = e->now;
 	j->job.step_deadline = engine_time_add(e->now, wait);
 
-	engine_unqueue(e, &j->ask);
+	engine_unqueue(&j->ask);
 	engine_job_ask(e, j);
 	if (step != STEP_NONE)
 		engine_job_changed(e, j);
@@ -122,6 +122,7 @@ enum verdict engine_job_end(struct engine *e, struct engine_job *j, enum job_sta
 	assert(job_state_is_final(state) && !job_state_is_final(j->job.state));
 	engine_job_set_step(e, j, STEP_NONE);
 	engine_job_set_state(e, j, state);
+	engine_unqueue(&j->tell_changed); /* its end says it all */
 	TAILQ_REMOVE(&e->jobs, j, entry);
 	TAILQ_INSERT_TAIL(&e->ended, j, entry);
 	engine_queue(e, &j->tell_ended);

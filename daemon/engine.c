@@ -48,6 +48,7 @@ int engine_new(struct engine **ret, const struct engine_config *config)
 	TAILQ_INIT(&e->jobs);
 	TAILQ_INIT(&e->ended);
 	TAILQ_INIT(&e->actions);
+	TAILQ_INIT(&e->news);
 	*ret = e;
 	return 0;
 }
@@ -90,35 +91,45 @@ usec_t engine_time_add(usec_t a, usec_t b)
 	return a > USEC_INFINITY - b ? USEC_INFINITY : a + b;
 }
 
+static void queue_in(struct pending_list *list, struct pending *p)
+{
+	if (p->in)
+		return;
+	p->in = list;
+	TAILQ_INSERT_TAIL(list, p, entry);
+}
+
 void engine_queue(struct engine *e, struct pending *p)
 {
-	if (p->queued)
-		return;
-	p->queued = true;
-	TAILQ_INSERT_TAIL(&e->actions, p, entry);
+	queue_in(&e->actions, p);
+}
+
+void engine_queue_news(struct engine *e, struct pending *p)
+{
+	queue_in(&e->news, p);
 }
 
 void engine_queue_first(struct engine *e, struct pending *p)
 {
-	if (p->queued)
+	if (p->in)
 		return;
-	p->queued = true;
+	p->in = &e->actions;
 	TAILQ_INSERT_HEAD(&e->actions, p, entry);
 }
 
-void engine_unqueue(struct engine *e, struct pending *p)
+void engine_unqueue(struct pending *p)
 {
-	if (!p->queued)
+	if (!p->in)
 		return;
-	p->queued = false;
-	TAILQ_REMOVE(&e->actions, p, entry);
+	TAILQ_REMOVE(p->in, p, entry);
+	p->in = NULL;
 }
 
 void engine_leds(struct engine *e, struct engine_node *n, enum indicator power, enum indicator attention)
 {
 	if (!n || n->s.native)
 		return;
-	if (!n->leds.queued) {
+	if (!n->leds.in) {
 		n->leds.action = (struct action){ .type = ACTION_INDICATORS, .slot = n->handle };
 		engine_queue(e, &n->leds);
 	}
@@ -271,7 +282,7 @@ int engine_slot_set(struct engine *e, slot_handle_t slot, const struct engine_sl
 		n->seen.link_down = true; /* not judged yet: when it is let go */
 	if (n->s.native || n->s.hold)
 		n->debounce = USEC_INFINITY;
-	if (n->s.occupied && n->job && n->job->job.step == STEP_POWER_OFF && n->job->ask.queued)
+	if (n->s.occupied && n->job && n->job->job.step == STEP_POWER_OFF && n->job->ask.in)
 		engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_OCCUPIED });
 	settle(e);
 	return 0;
@@ -294,7 +305,7 @@ void engine_slot_remove(struct engine *e, slot_handle_t slot, usec_t now)
 	engine_node_forget_below(e, n);
 	if (n->job)
 		n->job->node = NULL; /* it is committing */
-	engine_unqueue(e, &n->leds);
+	engine_unqueue(&n->leds);
 	TAILQ_REMOVE(&e->nodes, n, entry);
 	free(n);
 	settle(e);
@@ -410,7 +421,7 @@ int engine_step_done(struct engine *e, uint32_t job_id, enum job_step step, int 
 	struct engine_job *j = find_job(e, job_id);
 
 	set_now(e, now);
-	if (!j || j->job.step != step || j->ask.queued)
+	if (!j || j->job.step != step || j->ask.in)
 		return -ESTALE;
 	switch (step) {
 	case STEP_CHECK:
@@ -513,10 +524,21 @@ bool engine_next_action(struct engine *e, struct action *ret)
 	p = TAILQ_FIRST(&e->actions);
 	if (!p)
 		return false;
-	engine_unqueue(e, p);
+	engine_unqueue(p);
 	*ret = p->action;
 	if (p->action.type == ACTION_JOB_ENDED)
 		((struct engine_job *) p->action.job)->ended_taken = true;
+	return true;
+}
+
+bool engine_next_news(struct engine *e, struct action *ret)
+{
+	struct pending *p = TAILQ_FIRST(&e->news);
+
+	if (!p)
+		return false;
+	engine_unqueue(p);
+	*ret = p->action;
 	return true;
 }
 
@@ -570,5 +592,5 @@ const struct engine_slot *engine_slot(const struct engine *e, slot_handle_t slot
 
 bool engine_idle(const struct engine *e)
 {
-	return TAILQ_EMPTY(&e->jobs) && TAILQ_EMPTY(&e->actions) && engine_next_deadline(e) == USEC_INFINITY;
+	return TAILQ_EMPTY(&e->jobs) && TAILQ_EMPTY(&e->actions) && TAILQ_EMPTY(&e->news) && engine_next_deadline(e) == USEC_INFINITY;
 }

@@ -10,7 +10,8 @@
  *
  * Use: feed it with engine_slot_*(), engine_request(), engine_event(),
  * engine_step_done() and engine_advance(); after each of these take all
- * actions with engine_next_action() and carry them out. Arm one timer for
+ * actions with engine_next_action() and carry them out, and when there is time
+ * what engine_next_news() tells. Arm one timer for
  * engine_next_deadline().
  *
  *   eject    queued → [grace] → checking → quiescing → committing → settling → done
@@ -320,8 +321,11 @@ int engine_step_done(struct engine *e, uint32_t job_id, enum job_step step, int 
 void engine_advance(struct engine *e, usec_t now);
 usec_t engine_next_deadline(const struct engine *e);
 
-/* Takes the next action; false when there is none. */
+/* Takes the next action, any but ACTION_JOB_CHANGED; false when there is none. */
 bool engine_next_action(struct engine *e, struct action *ret);
+/* Takes the next ACTION_JOB_CHANGED; false when there is none. These can wait until
+ * there is time: of many changes of a job the last one is told, of none after its end. */
+bool engine_next_news(struct engine *e, struct action *ret);
 
 /* Looking around. Jobs are listed oldest first; ended ones are not listed. */
 const struct job *engine_job(const struct engine *e, uint32_t job_id);

@@ -116,7 +116,10 @@ void manager_save(struct manager *m)
 static void on_later(void *userdata)
 {
 	struct manager *m = userdata;
+	struct action action;
 
+	while (engine_next_news(m->engine, &action))
+		job_run_action(m, &action);
 	slot_dbus_tell_changes(m);
 	manager_settings_settle(m);
 	recover_save(m);

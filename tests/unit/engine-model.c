@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine-model.h"
+#include "random.h"
 
 struct seen *model_seen(struct model *m, uint32_t id)
 {
@@ -163,7 +164,7 @@ void model_take_actions(struct model *m)
 {
 	struct action a;
 
-	while (engine_next_action(m->e, &a)) {
+	while (engine_next_action(m->e, &a) || (chance(&m->random, 50) && engine_next_news(m->e, &a))) {
 		struct seen *s;
 
 		if (a.type == ACTION_INDICATORS) {

@@ -92,7 +92,7 @@ void world_take_actions(struct world *w)
 {
 	struct action a;
 
-	while (engine_next_action(w->e, &a)) {
+	while (engine_next_action(w->e, &a) || engine_next_news(w->e, &a)) {
 		w->count[a.type]++;
 		if (a.type != ACTION_INDICATORS) {
 			take_job_action(w, &a);
