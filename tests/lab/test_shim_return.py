@@ -52,15 +52,20 @@ def test_presses_up_to_the_last_moment_are_told(flat, shim):
 
 
 def test_an_adoption_whose_controller_has_resigned_says_that_it_was_in_vain(flat, shim):
-    for port in PORTS * 2:
-        shim.start("PORT_ADOPT", PORT=port, COOKIE=7)
-    shim.call("CONTROLLER_CLEAR")
     done = []
-    while len(done) < 2 * len(PORTS):
-        done.append(shim.event("OP_DONE", COOKIE=7)["ERRNO"])
-    assert set(done) <= {0, ECANCELED} and ECANCELED in done
-    for port in PORTS:
-        until_native(flat, port)
+    for cookie in range(1, 11):     # the kernel may be quicker with all of them
+        count = len(done) + 2 * len(PORTS)
+        shim.call("CONTROLLER_SET", GRACE_MS=0)
+        for port in PORTS * 2:
+            shim.start("PORT_ADOPT", PORT=port, COOKIE=cookie)
+        shim.call("CONTROLLER_CLEAR")
+        while len(done) < count:
+            done.append(shim.event("OP_DONE", COOKIE=cookie)["ERRNO"])
+        for port in PORTS:
+            until_native(flat, port)
+        if ECANCELED in done:
+            break
+    assert set(done) == {0, ECANCELED} or set(done) == {ECANCELED}
 
 
 def test_a_writer_at_a_slot_that_stays_off_is_told_that_nobody_answers(flat, shim, drive):
