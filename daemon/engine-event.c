@@ -138,7 +138,7 @@ static enum verdict on_link(struct engine *e, struct engine_node *n)
 		return VERDICT_NOTHING;
 	}
 	if (j && j->job.operation == OPERATION_EJECT &&
-	    (engine_job_is_surprise_eject(j) || j->job.state == JOB_COMMITTING))
+	    (engine_job_is_surprise_eject(j) || engine_job_is_past_return(j)))
 		return VERDICT_JOINED;
 	if (!engine_node_is_on(n))
 		return VERDICT_NOTHING;

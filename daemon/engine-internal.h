@@ -2,6 +2,7 @@
 /*
  * What the engine's own files share. Included by engine*.c only.
  *
+ *   engine-turn.c    whose turn the commit is
  *   engine.c         the interface: slots, requests, time, actions, looking around
  *   engine-event.c   what a slot's event means: which job it starts, joins or cancels
  *   engine-job.c     the life of one job: (state, event) → (state, step, action)
@@ -126,6 +127,10 @@ static inline bool engine_node_is_on(const struct engine_node *n)
 	return n->s.occupied || (n->s.power && n->s.power_control);
 }
 
+/* engine-turn.c */
+/* A job that gets its turn takes the commit, or ends; while there is one. */
+void engine_give_turn(struct engine *e);
+
 /* engine-event.c */
 enum verdict engine_node_event(struct engine *e, struct engine_node *n, enum slot_event event);
 /* The link stayed lost. */
@@ -159,6 +164,9 @@ void engine_job_set_step(struct engine *e, struct engine_job *j, enum job_step s
 enum verdict engine_job_end(struct engine *e, struct engine_job *j, enum job_state state);
 /* Ends a job whose LEDs shall show how the slot is now. */
 enum verdict engine_job_end_by_level(struct engine *e, struct engine_job *j, enum job_state state);
+/* Ends one that was cancelled when drivers had let go: whoever used the devices has lost
+ * them, so it has failed. */
+enum verdict engine_job_end_unbound(struct engine *e, struct engine_job *j);
 /* The world is to be told that the job is not as it was. */
 void engine_job_changed(struct engine *e, struct engine_job *j);
 /* Shows that a job is under way; once. */
@@ -171,7 +179,9 @@ void engine_job_set_force(struct engine *e, struct engine_job *j);
 bool engine_job_is_surprise_eject(const struct engine_job *j);
 /* What it is at: a replace is an eject until the new card is there, then an insert. */
 bool engine_job_ejects(const struct engine_job *j);
-/* Drivers let go or have done so, or the commit has begun: too late to cancel. */
+/* Whether its drivers are to let go before the commit. */
+bool engine_job_unbinds(const struct engine *e, const struct engine_job *j);
+/* Drivers let go or have done so, or the commit has begun: nothing goes on as it was. */
 bool engine_job_is_past_return(const struct engine_job *j);
 bool engine_job_inserts(const struct engine_job *j);
 

@@ -23,20 +23,11 @@ static void job_wait_turn(struct engine *e, struct engine_job *j)
 	engine_job_set_step(e, j, STEP_TURN);
 }
 
-/* Drivers let go before the commit, so that one that does not keeps nobody but its own
- * slot. Behind a commit that is stuck nobody knows when the turn comes: there a job
- * waits as it is, and can be cancelled. */
-static bool job_unbinds(const struct engine *e, const struct engine_job *j)
-{
-	return e->config.unbind && engine_job_ejects(j) && !engine_job_is_surprise_eject(j) && j->node->s.occupied &&
-	       !(e->commit && e->commit->job.stalled);
-}
-
 static void job_quiesce(struct engine *e, struct engine_job *j)
 {
 	engine_job_set_state(e, j, JOB_QUIESCING);
 	engine_job_blink(e, j);
-	j->job.unbound = job_unbinds(e, j);
+	j->job.unbound = engine_job_unbinds(e, j);
 	if (engine_job_inserts(j) && !j->node->s.native)
 		engine_job_set_step(e, j, STEP_POWER_ON);
 	else if (j->job.unbound)
@@ -276,6 +267,8 @@ static void job_on_quiesce_answer(struct engine *e, struct engine_job *j, const 
 		job_on_power_on_answer(e, j, in);
 	else if (in->error)
 		job_fail_on(e, j, in);
+	else if (j->job.cancel_requested)
+		engine_job_end_unbound(e, j);
 	else
 		job_wait_turn(e, j);
 }
@@ -390,13 +383,17 @@ static enum verdict job_cancel_untouched(struct engine *e, struct engine_job *j,
 /* An insert has to be powered off again; a power-on under way is let finish. */
 static enum verdict job_cancel_quiescing(struct engine *e, struct engine_job *j, const char *reason)
 {
-	if (engine_job_is_surprise_eject(j) || engine_job_is_past_return(j))
+	bool unbound = engine_job_is_past_return(j);
+
+	if (engine_job_is_surprise_eject(j))
 		return VERDICT_LATE;
-	if (!engine_job_inserts(j) || j->node->s.native)
+	if (!unbound && (!engine_job_inserts(j) || j->node->s.native))
 		return job_cancel_untouched(e, j, reason);
 	if (!j->job.cancel_requested)
 		engine_job_take_reason(j, strdup(reason ? reason : "Cancelled on request."));
 	j->job.cancel_requested = true;
+	if (j->job.step == STEP_TURN && unbound)
+		return engine_job_end_unbound(e, j);
 	if (j->job.step == STEP_TURN)
 		job_undo(e, j);
 	else

@@ -7,6 +7,9 @@
  * job in its slot when it ends. May not decide where a job goes: engine-job.c.
  */
 #include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine-internal.h"
@@ -28,6 +31,18 @@ bool engine_job_ejects(const struct engine_job *j)
 bool engine_job_is_past_return(const struct engine_job *j)
 {
 	return j->job.state >= JOB_COMMITTING || (j->job.unbound && engine_job_ejects(j));
+}
+
+/* Drivers let go before the commit, so that one that does not keeps nobody but its own
+ * slot. Behind a commit that is stuck nobody knows when the turn comes: there a job
+ * waits as it is, and can be cancelled. */
+bool engine_job_unbinds(const struct engine *e, const struct engine_job *j)
+{
+	const struct engine_slot *s = &j->node->s;
+	bool alive = s->present && !s->fault && (s->link || !s->link_known);
+
+	return e->config.unbind && engine_job_ejects(j) && !engine_job_is_surprise_eject(j) && s->occupied && alive &&
+	       !(e->commit && e->commit->job.stalled);
 }
 
 bool engine_job_inserts(const struct engine_job *j)
@@ -61,13 +76,12 @@ void engine_job_ask(struct engine *e, struct engine_job *j)
 		[STEP_POWER_OFF] = ACTION_POWER_OFF, [STEP_CONFIRM] = ACTION_CONFIRM,
 		[STEP_UNBIND] = ACTION_UNBIND,
 	};
-	bool first = j->job.step == STEP_UNBIND || j->job.step == STEP_REMOVE || j->job.step == STEP_RESCAN;
 
 	if (j->job.step == STEP_CHECK || question[j->job.step] != ACTION_CHECK) {
 		j->ask.action.type = question[j->job.step];
 		/* All others wait for a commit, and telling of them can wait; but nothing is
 		 * done for a job that nobody was told of. */
-		if (first && !j->tell_new.in)
+		if ((j->job.step == STEP_REMOVE || j->job.step == STEP_RESCAN) && !j->tell_new.in)
 			engine_queue_first(e, &j->ask);
 		else
 			engine_queue(e, &j->ask);
@@ -152,6 +166,19 @@ enum verdict engine_job_end_by_level(struct engine *e, struct engine_job *j, enu
 		engine_leds(e, n, engine_node_is_on(n) ? INDICATOR_ON : INDICATOR_OFF,
 			    j->job.step == STEP_CARD ? INDICATOR_OFF : INDICATOR_KEEP);
 	return engine_job_end(e, j, state);
+}
+
+/* Cancelled, but drivers had let go: whoever used the devices has lost them. */
+enum verdict engine_job_end_unbound(struct engine *e, struct engine_job *j)
+{
+	char *reason = NULL;
+
+	if (asprintf(&reason, "The slot is on, but its drivers had been unbound; they may take their devices again: %s",
+		     j->job.reason ?: "cancelled.") < 0)
+		reason = NULL;
+	j->job.error = ECANCELED;
+	engine_job_take_reason(j, reason);
+	return engine_job_end_by_level(e, j, JOB_FAILED);
 }
 
 void engine_job_blink(struct engine *e, struct engine_job *j)

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later
 /*
- * The engine's interface: slots, requests, time, the order of commits, the
- * queue of actions, looking around.
+ * The engine's interface: slots, requests, time, the queue of actions, looking
+ * around.
  *
- * Responsible for: keeping slots and jobs, choosing whose turn the commit is,
- * running timers when engine_advance() says so. May not do I/O, read a clock
+ * Responsible for: keeping slots and jobs, running timers when engine_advance()
+ * says so. May not do I/O, read a clock
  * or know of D-Bus, netlink, sysfs; may not change a job's state (engine-job.c).
  */
 #include <assert.h>
@@ -206,43 +206,6 @@ struct engine_job *engine_node_ejecting_ancestor(const struct engine *e, const s
 	return NULL;
 }
 
-/* --- whose turn ------------------------------------------------------------ */
-
-/* Surprise ejects first, then in the order in which jobs became ready. */
-static bool goes_before(const struct engine_job *a, const struct engine_job *b)
-{
-	bool a_surprise = engine_job_is_surprise_eject(a), b_surprise = engine_job_is_surprise_eject(b);
-
-	if (a_surprise != b_surprise)
-		return a_surprise;
-	/* By time first: it is kept over a restart. */
-	if (a->job.step_since != b->job.step_since)
-		return a->job.step_since < b->job.step_since;
-	return a->ready < b->ready;
-}
-
-static struct engine_job *next_in_turn(struct engine *e)
-{
-	struct engine_job *j, *first = NULL;
-
-	TAILQ_FOREACH(j, &e->jobs, entry) {
-		if (j->job.step != STEP_TURN || (first && !goes_before(j, first)))
-			continue;
-		if (!engine_node_ejecting_ancestor(e, j->node))
-			first = j;
-	}
-	return first;
-}
-
-/* A job that gets its turn takes the commit, or ends. */
-static void give_turn(struct engine *e)
-{
-	struct engine_job *j;
-
-	while (!e->commit && (j = next_in_turn(e)))
-		engine_job_dispatch(e, j, &(struct job_input){ .event = JOB_EVENT_TURN });
-}
-
 /* The end of each call that may have changed something. */
 static void settle(struct engine *e)
 {
@@ -250,7 +213,7 @@ static void settle(struct engine *e)
 
 	TAILQ_FOREACH(n, &e->nodes, entry)
 		engine_node_reconsider(e, n);
-	give_turn(e);
+	engine_give_turn(e);
 }
 
 static void set_now(struct engine *e, usec_t now)

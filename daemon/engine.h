@@ -25,8 +25,8 @@
  *
  * "(turn)" is the wait for the one commit; unbind and power-on overlap with other
  * jobs, and wait for their turn then. Every state can end in failed, cancelled (up to
- * the commit, or until drivers are asked to let go), refused (from checking) or gone
- * (slot or an ancestor went away).
+ * the commit; failed, when drivers had been asked to let go), refused (from checking) or
+ * gone (slot or an ancestor went away).
  */
 #ifndef HOTPLUGD_ENGINE_H
 #define HOTPLUGD_ENGINE_H
@@ -193,7 +193,7 @@ struct job {
 	bool cancel_requested;   /* ends as cancelled as soon as it can be undone */
 	bool undo;               /* powering off again after a failed or cancelled insert */
 	bool inserting;          /* replace: the new card is there, from here on it is an insert */
-	bool unbound;            /* eject: drivers were asked to let go, there is no way back */
+	bool unbound;            /* eject: drivers were asked to let go */
 	usec_t created;          /* CLOCK_MONOTONIC */
 	usec_t state_since;
 	usec_t step_since;
@@ -304,8 +304,8 @@ uint32_t engine_last_id(const struct engine *e);
 enum verdict engine_event(struct engine *e, slot_handle_t slot, enum slot_event event, usec_t now);
 
 /* Asks to cancel. Returns 0 (cancelled, or will be as soon as the step under
- * way can be undone), -ENOENT no such job, -EALREADY its drivers were asked to let
- * go or it is past the commit, or a surprise eject: the card is gone already. A replace can be cancelled between
+ * way has ended), -ENOENT no such job, -EALREADY it is past the commit, or a surprise
+ * eject: the card is gone already. When drivers were asked to let go it has failed then. A replace can be cancelled between
  * its two commits too; then it has failed, for the old card is out. */
 int engine_cancel(struct engine *e, uint32_t job_id, const char *reason, usec_t now);
 

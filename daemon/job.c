@@ -117,15 +117,24 @@ static int prepare_commit(struct manager *m)
 
 static void on_unbound(int error, const char *text, void *userdata)
 {
-	run_done(userdata, error, error ? text : NULL);
+	struct job_run *run = userdata;
+	struct slot *s = manager_slot_by_handle(run->manager, run->slot);
+
+	if (s && error && slot_refresh_devices(s) >= 0)
+		manager_slot_changed(run->manager, s);
+	run_done(run, error, NULL);
 }
 
 static int start_unbind(struct manager *m, struct slot *s, struct job_run *run)
 {
 	const struct state_job *before = run->again ? state_job_by_id(&m->before, run->job_id) : NULL;
 
-	return unbind_start(m->unbind, s, run->job_id, before ? before->unbinder_pid : 0,
-			    before ? before->unbinder_start : 0, on_unbound, run);
+	int r = unbind_start(m->unbind, s, run->job_id, before ? before->unbinder_pid : 0,
+			     before ? before->unbinder_start : 0, on_unbound, run);
+
+	if (r < 0) /* then the commit does it */
+		run_done(run, 0, NULL);
+	return 0;
 }
 
 static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
@@ -525,6 +534,9 @@ static void tell_end(struct manager *m, const struct job *job)
 	journal_job_ended(job, s, manager_now(m));
 	job_dbus_ended(m, job);
 	answer_legacy(m, job);
+	/* An oops in a driver has left its device locked. */
+	if (s && job->unbound && job->state == JOB_FAILED && job->error != EOWNERDEAD && slot_refresh_functions(s) >= 0)
+		unbind_undo(m->unbind, s);
 	/* Killed up to here it is told again, as it was; from here on never. */
 	manager_save(m);
 	if (s && s->backend == BACKEND_NATIVE)

@@ -283,7 +283,7 @@ static int do_cancel(sd_bus_message *call, void *userdata, sd_bus_error *error)
 		return no_such_job(error, id);
 	if (r == -EALREADY)
 		return sd_bus_error_setf(error, ERROR_TOO_LATE,
-					 "job %" PRIu32 " has unbound drivers or reached its commit, and cannot be cancelled any more", id);
+					 "job %" PRIu32 " has reached its commit and cannot be cancelled any more", id);
 	if (r < 0)
 		return r;
 	/* As above: what is told to be cancelled must not go on after a restart. */

@@ -117,9 +117,12 @@ static void on_later(void *userdata)
 {
 	struct manager *m = userdata;
 	struct action action;
+	bool any = false;
 
-	while (engine_next_news(m->engine, &action))
+	for (; engine_next_news(m->engine, &action); any = true)
 		job_run_action(m, &action);
+	if (any)
+		manager_run_engine(m); /* it was told of slots, too */
 	slot_dbus_tell_changes(m);
 	manager_settings_settle(m);
 	recover_save(m);

@@ -523,11 +523,3 @@ void sysfs_functions_free(struct sysfs_function *functions, size_t n)
 		function_clear(&functions[i]);
 	free(functions);
 }
-
-bool sysfs_has_virtual_functions(const char *address)
-{
-	char path[96];
-
-	snprintf(path, sizeof(path), SYSFS_DEVICES "/%s/virtfn0", address);
-	return access(path, F_OK) == 0;
-}

@@ -58,9 +58,6 @@ struct sysfs_function {
 int sysfs_functions_read(const char *port, const char *device, struct sysfs_function **ret, size_t *ret_n);
 void sysfs_functions_free(struct sysfs_function *functions, size_t n);
 
-/* Whether an SR-IOV function has virtual functions at the moment. */
-bool sysfs_has_virtual_functions(const char *address);
-
 /* Addresses of the ports whose slots pciehp or shpchp drive. */
 int sysfs_adoptable_ports(char ***ret);
 

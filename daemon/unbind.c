@@ -70,7 +70,7 @@ static void on_done(int error, const char *text, void *userdata)
 }
 
 /* A driver of a physical function may remove its virtual ones, which needs the lock of
- * the commit. A bridge's own goes with the commit, too. */
+ * the commit: the worker sees to that. A bridge's own goes with the commit, too. */
 static int request_for(const struct slot *s, struct worker_request *ret)
 {
 	size_t n = 0;
@@ -85,15 +85,19 @@ static int request_for(const struct slot *s, struct worker_request *ret)
 	for (size_t i = 0; i < s->n_functions; i++) {
 		const struct sysfs_function *f = &s->functions[i];
 
-		if (f->driver[0] == '\0' || f->bridge)
+		if (f->bridge)
 			continue;
-		if (sysfs_has_virtual_functions(f->address))
-			return 0;
 		ret->functions[n] = f->address;
 		ret->drivers[n++] = f->driver;
 	}
 	ret->n_functions = n;
 	return 0;
+}
+
+/* Who talks to hardware that does not answer waits for nothing; the commit tells drivers. */
+static bool is_alive(const struct slot *s)
+{
+	return s->present && !s->fault && (s->link || !s->link_known);
 }
 
 /* Who does it is written down before it is begun. Returns 1, 0 when there is nothing to
@@ -103,10 +107,11 @@ static int begin(struct work *w, struct worker_link *link)
 	struct manager *m = w->pool->manager;
 	struct slot *s = manager_slot_by_handle(m, w->slot);
 	struct worker_request request = { 0 };
-	int r = s ? request_for(s, &request) : 0;
+	const struct job *job = engine_job(m->engine, w->job_id);
+	bool wanted = s && job && job->step == STEP_UNBIND, alive = wanted && is_alive(s);
+	int r = alive ? request_for(s, &request) : 0;
 
-	/* A device has lost its driver, as all can see, before remove() is called. */
-	if (r >= 0 && (request.n_functions > 0 || w->again)) {
+	if (r >= 0 && wanted && (request.n_functions > 0 || w->again)) {
 		w->link = link;
 		w->since = manager_now(m);
 		r = worker_link_prepare(link);
@@ -199,7 +204,7 @@ static void hand_out(struct unbind *u)
 		if (link) {
 			begin_or_leave(w, link);
 		} else if (next == USEC_INFINITY) {
-			log_warning("job %" PRIu32 ": drivers are left to the commit: all workers are stuck", w->job_id);
+			log_warning("job %" PRIu32 ": drivers are left to the commit: there are no more workers", w->job_id);
 			work_done(w, 0, NULL);
 		} else {
 			sd_event_source_set_time(u->timer, next);
@@ -242,6 +247,36 @@ int unbind_start(struct unbind *u, const struct slot *s, uint32_t job_id, pid_t 
 	return 0;
 }
 
+static void on_probed(int error, const char *text, void *userdata)
+{
+	if (error)
+		log_warning("Drivers that were unbound for nothing are not back: %s", text);
+	hand_out(userdata);
+}
+
+void unbind_undo(struct unbind *u, const struct slot *s)
+{
+	_cleanup_free_ const char **functions = calloc(s->n_functions + 1, sizeof(*functions));
+	struct worker_request request = { .type = WORKER_PROBE, .functions = functions };
+	struct worker_link *link = NULL;
+	int r;
+
+	if (!functions || !is_alive(s))
+		return;
+	for (size_t i = 0; i < s->n_functions; i++)
+		if (s->functions[i].driver[0] == '\0')
+			functions[request.n_functions++] = s->functions[i].address;
+	if (request.n_functions == 0)
+		return;
+	for (size_t i = 0; i < LINKS_MAX && u->links[i] && !link; i++)
+		if (worker_link_is_idle(u->links[i]))
+			link = u->links[i];
+	link = link ?: new_link(u);
+	r = link ? worker_link_submit(link, &request, on_probed, u) : -ENOMEM;
+	if (r < 0)
+		log_warning("%s: drivers that were unbound for nothing are not back: %s", s->name, strerror(-r));
+}
+
 static struct worker_link *link_of(const struct unbind *u, uint32_t job_id)
 {
 	struct work *w;
@@ -275,7 +310,7 @@ int unbind_new(struct unbind **ret, struct manager *m)
 		return -ENOMEM;
 	u->manager = m;
 	TAILQ_INIT(&u->works);
-	r = sd_event_add_time(m->event, &u->timer, CLOCK_MONOTONIC, UINT64_MAX, 0, on_timer, u);
+	r = sd_event_add_time(m->event, &u->timer, CLOCK_MONOTONIC, UINT64_MAX, 1, on_timer, u);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(u->timer, SD_EVENT_OFF);
 	if (r < 0)

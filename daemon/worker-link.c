@@ -253,14 +253,23 @@ static int write_rescan(FILE *f, const char *port)
 	return 0;
 }
 
-/* Backwards, as the kernel's drivers remove: what depends comes last. */
+/* Backwards, as the kernel's drivers remove: what depends comes last. Both files that are
+ * read before take the device's lock, so they wait for who makes virtual functions at the
+ * moment, or for a driver that shows no more, because its remove() is running. */
 static int write_unbind(FILE *f, const struct worker_request *q)
 {
 	fputc('\n', f); /* of none, too, the end can be awaited */
 	for (size_t i = q->n_functions; i > 0; i--) {
-		if (!name_possible(q->drivers[i - 1]))
+		const char *function = q->functions[i - 1], *driver = q->drivers[i - 1];
+
+		if (driver[0] == '\0') {
+			fprintf(f, "?\t%s/%s/uevent\t\n", SYSFS_DEVICES, function);
+			continue;
+		}
+		if (!name_possible(driver))
 			return -EINVAL;
-		fprintf(f, "-\t%s/%s/unbind\t%s\n", SYSFS_DRIVERS, q->drivers[i - 1], q->functions[i - 1]);
+		fprintf(f, "=\t%s/%s/sriov_numvfs\t0\n", SYSFS_DEVICES, function);
+		fprintf(f, "-\t%s/%s/unbind\t%s\n", SYSFS_DRIVERS, driver, function);
 	}
 	return 0;
 }
@@ -290,6 +299,10 @@ static int write_request(FILE *f, const struct worker_request *q)
 		return 0;
 	case WORKER_UNBIND:
 		return write_unbind(f, q);
+	case WORKER_PROBE:
+		for (size_t i = 0; i < q->n_functions; i++)
+			fprintf(f, "-\t%s\t%s\n", SYSFS_DRIVERS_PROBE, q->functions[i]);
+		return 0;
 	default:
 		return -EINVAL;
 	}

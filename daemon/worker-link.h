@@ -20,7 +20,8 @@ enum worker_type {
 	WORKER_REMOVE_NATIVE, /* functions, slot: remove each, then power off; slot NULL: that is all */
 	WORKER_RESCAN_BUS,    /* address: rescan the bus below this port */
 	WORKER_INSERT_NATIVE, /* slot: power on */
-	WORKER_UNBIND,        /* functions, drivers: each function's driver is to let go; may be none */
+	WORKER_UNBIND,        /* functions, drivers: each function's driver is to let go, "": is doing so */
+	WORKER_PROBE,         /* functions: a driver may take each */
 	_WORKER_TYPE_MAX,
 };
 
@@ -93,8 +94,9 @@ int worker_link_identity(const struct worker_link *l, pid_t *ret_pid, uint64_t *
 
 /*
  * A request is a list of writes, done in order until one fails: lines
- * "FLAG FILE VALUE" with tabs between, where flag "-" lets the file be gone.
- * The answer is "ERRNO TEXT".
+ * "FLAG FILE VALUE" with tabs between. Flag "!": the file is written; "-": it may be
+ * gone; "?": it is read, for that may wait; "=": the next line counts only if the
+ * file is gone or says this value. The answer is "ERRNO TEXT".
  */
 
 #endif

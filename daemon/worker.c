@@ -3,7 +3,7 @@
  * hotplugd-worker: writes to sysfs, for the daemon.
  *
  * Responsible for: the writes that may sit in the kernel for as long as a
- * driver likes. Does one list of writes at a time, in order, until one fails;
+ * driver likes, and reads that have to wait for them. Does one list at a time, in order, until one fails;
  * decides nothing. When the daemon is gone it finishes what it does and ends.
  * The wire is described in worker-link.h.
  */
@@ -39,6 +39,24 @@ static int write_file(const char *path, const char *value)
 	return (size_t)n == strlen(value) ? 0 : EIO;
 }
 
+/* Whether a file says @value, or nothing, because it is not there. */
+static bool says(const char *path, const char *value)
+{
+	char text[256];
+	_cleanup_close_ int fd = -1;
+	ssize_t n;
+
+	if (strncmp(path, ALLOWED, strlen(ALLOWED)) != 0)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+	n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+	if (n < 0)
+		return true;
+	text[n] = '\0';
+	text[strcspn(text, "\n")] = '\0';
+	return strcmp(text, value) == 0;
+}
+
 /* The file was not there, or went between its opening and the write. */
 static bool is_gone(int error)
 {
@@ -48,6 +66,7 @@ static bool is_gone(int error)
 /* Does the lines of @request. Returns 0 or an errno, with *ret_path what failed. */
 static int run(char *request, const char **ret_path)
 {
+	bool skip = false;
 	char *save = NULL;
 
 	for (char *line = strtok_r(request, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
@@ -59,6 +78,14 @@ static int run(char *request, const char **ret_path)
 		*path++ = '\0';
 		*value++ = '\0';
 		*ret_path = path;
+		if (line[0] == '=' || line[0] == '?') {
+			skip = !says(path, value) && line[0] == '=';
+			continue;
+		}
+		if (skip) {
+			skip = false;
+			continue;
+		}
 		error = write_file(path, value);
 		if (is_gone(error) && line[0] == '-')
 			continue; /* which is what was wanted */

@@ -47,6 +47,7 @@
 #define SYSFS_SLOTS       "/sys/bus/pci/slots"
 #define SYSFS_DEVICES     "/sys/bus/pci/devices"
 #define SYSFS_DRIVERS     "/sys/bus/pci/drivers"
+#define SYSFS_DRIVERS_PROBE "/sys/bus/pci/drivers_probe"
 #define SYSFS_SHIM_REMOVE "/sys/bus/pci/drivers/hpshim/remove"
 #define SYSFS_SHIM_RESCAN "/sys/bus/pci/drivers/hpshim/rescan"
 

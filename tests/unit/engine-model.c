@@ -57,6 +57,23 @@ bool model_is_below(const struct model *m, slot_handle_t slot, slot_handle_t abo
 	return false;
 }
 
+/* Whose turn comes first: surprises, then cards that were lost while drivers let go. */
+static int urgency(const struct model *m, const struct job *j)
+{
+	struct engine_memory seen;
+
+	engine_slot_memory(m->e, j->slot, &seen);
+	return model_is_surprise(j) ? 2 : j->unbound && ejects(j) && (seen.loss || seen.fault);
+}
+
+static bool is_unbinding_below(const struct model *m, slot_handle_t slot)
+{
+	for (const struct job *k = NULL; (k = engine_job_next(m->e, k));)
+		if (k->step == STEP_UNBIND && model_is_below(m, k->slot, slot))
+			return true;
+	return false;
+}
+
 static void check_commit(struct model *m, const struct job *j)
 {
 	struct seen *s = model_seen(m, j->id);
@@ -70,12 +87,14 @@ static void check_commit(struct model *m, const struct job *j)
 	for (const struct job *k = NULL; (k = engine_job_next(m->e, k));) {
 		if (k == j)
 			continue;
-		if (ejects(j) && model_is_below(m, k->slot, j->slot)) /* and commits nothing more */
+		/* It commits nothing more, and no driver of it is in the way. */
+		if (ejects(j) && model_is_below(m, k->slot, j->slot))
 			check(m, k->state == JOB_SETTLING && k->step != STEP_CARD);
-		if (k->step != STEP_TURN || model_ejecting_ancestor(m, k->slot))
+		if (k->step != STEP_TURN || model_ejecting_ancestor(m, k->slot) ||
+		    (ejects(k) && is_unbinding_below(m, k->slot)))
 			continue;
-		check(m, model_is_surprise(j) || !model_is_surprise(k));
-		if (model_is_surprise(j) == model_is_surprise(k) && model_seen(m, k->id)->turn_step) /* first come, first served */
+		check(m, urgency(m, j) >= urgency(m, k));
+		if (urgency(m, j) == urgency(m, k) && model_seen(m, k->id)->turn_step) /* first come, first served */
 			check(m, s->turn_step && s->turn_step <= model_seen(m, k->id)->turn_step);
 	}
 commits:
@@ -228,7 +247,8 @@ static void check_job(struct model *m, const struct job *j)
 	check(m, engine_slot_job(m->e, j->slot) == j || (j->state == JOB_COMMITTING && !engine_slot(m->e, j->slot)));
 	check(m, (j->step != STEP_TURN && j->step != STEP_CARD) || j->step_deadline == USEC_INFINITY);
 	if (j->step == STEP_TURN) {
-		check(m, m->commit || model_ejecting_ancestor(m, j->slot)); /* nobody waits for nothing */
+		check(m, m->commit || model_ejecting_ancestor(m, j->slot) || /* nobody waits for nothing */
+				 (ejects(j) && is_unbinding_below(m, j->slot)));
 		if (!s->turn_step)
 			s->turn_step = m->step;
 	}

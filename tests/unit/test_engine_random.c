@@ -277,7 +277,7 @@ static void cancel(struct model *m, const struct job *j)
 {
 	bool between = j->operation == OPERATION_REPLACE && !j->inserting && j->state == JOB_SETTLING;
 	struct seen *s = model_seen(m, j->id);
-	bool late = ((j->state >= JOB_COMMITTING || j->unbound) && !between) || model_is_surprise(j);
+	bool late = (j->state >= JOB_COMMITTING && !between) || model_is_surprise(j);
 	int result = engine_cancel(m->e, j->id, NULL, m->now);
 
 	if (late && !j->cancel_requested)

@@ -79,22 +79,42 @@ CASE(a_driver_that_does_not_let_go_keeps_no_other_slot)
 	assert_state(world_ended(w, stuck), JOB_DONE);
 }
 
-CASE(past_it_there_is_no_way_back)
+CASE(cancelled_when_drivers_have_let_go_it_has_failed)
 {
-	uint32_t id, first;
+	uint32_t unbinding, waiting;
 	WORLD;
 
-	first = start_unbinding(w, 1);
+	start_unbinding(w, 1);
+	unbinding = start_unbinding(w, 2);
+	waiting = start_unbinding(w, 3);
+	world_answer(w, 1, STEP_UNBIND, 0);
+	world_answer(w, 3, STEP_UNBIND, 0);
+	assert_step(world_job(w, 3)->step, STEP_TURN);
+	assert_int_equal(world_cancel(w, waiting), 0);
+	assert_state(world_ended(w, waiting), JOB_FAILED);
+	assert_int_equal(w->jobs[waiting].error, ECANCELED);
+	assert_non_null(strstr(w->jobs[waiting].reason, "unbound"));
+	assert_leds(w, 3, INDICATOR_ON, INDICATOR_OFF);
+	/* one that has not let go is waited for */
+	assert_int_equal(world_cancel(w, unbinding), 0);
+	assert_true(world_job(w, 2)->cancel_requested);
+	world_answer(w, 2, STEP_UNBIND, 0);
+	assert_state(world_ended(w, unbinding), JOB_FAILED);
+	assert_int_equal(w->count[ACTION_REMOVE], 1);
+}
+
+CASE(when_drivers_have_let_go_policy_has_nothing_to_say)
+{
+	uint32_t id;
+	WORLD;
+
+	start_unbinding(w, 1);
 	id = start_unbinding(w, 2);
-	assert_int_equal(world_cancel(w, id), -EALREADY);
 	world_answer(w, 1, STEP_UNBIND, 0);
 	world_answer(w, 2, STEP_UNBIND, 0);
-	assert_step(world_job(w, 2)->step, STEP_TURN);
-	assert_int_equal(world_cancel(w, id), -EALREADY);
-	world_set(w, 2, protect = true); /* policy of now does not count either */
+	world_set(w, 2, protect = true);
 	world_finish(w, 1);
 	world_finish(w, 2);
-	assert_state(world_ended(w, first), JOB_DONE);
 	assert_state(world_ended(w, id), JOB_DONE);
 }
 
@@ -143,7 +163,6 @@ CASE(a_replace_has_the_old_cards_drivers_unbound)
 	world_add_on(w, 1, 0);
 	id = world_start(w, 1, OPERATION_REPLACE);
 	world_go_on_to(w, 1, STEP_UNBIND);
-	assert_int_equal(world_cancel(w, id), -EALREADY);
 	world_go_on_to(w, 1, STEP_CARD);
 	world_go_on_to(w, 1, STEP_POWER_ON);
 	assert_false(world_job(w, 1)->unbound); /* the new card may be left again */
@@ -189,7 +208,34 @@ CASE(the_eject_covers_what_happens_to_the_card_meanwhile)
 	}
 }
 
-CASE(the_eject_of_a_slot_above_takes_it_along)
+CASE(a_card_that_is_lost_meanwhile_goes_first)
+{
+	WORLD;
+
+	for (slot_handle_t slot = 1; slot <= 3; slot++) {
+		start_unbinding(w, slot);
+		world_answer(w, slot, STEP_UNBIND, 0);
+	}
+	world_set(w, 3, present = false);
+	world_event(w, 3, SLOT_EVENT_PRESENCE);
+	world_answer(w, 1, STEP_REMOVE, 0);
+	assert_step(world_job(w, 3)->step, STEP_REMOVE);
+	assert_step(world_job(w, 2)->step, STEP_TURN);
+}
+
+CASE(hardware_that_does_not_answer_is_left_to_the_commit)
+{
+	WORLD;
+
+	world_add_on(w, 1, 0);
+	world_set(w, 1, link = false);
+	world_start(w, 1, OPERATION_EJECT);
+	world_answer(w, 1, STEP_CHECK, 0);
+	assert_step(world_job(w, 1)->step, STEP_REMOVE);
+}
+
+/* The commit would wait for that driver, with the lock that all need. */
+CASE(the_eject_of_a_slot_above_waits_until_drivers_below_have_let_go)
 {
 	uint32_t id;
 	WORLD;
@@ -198,7 +244,15 @@ CASE(the_eject_of_a_slot_above_takes_it_along)
 	id = start_unbinding(w, 1);
 	world_set(w, 1, parent = 9);
 	world_start(w, 9, OPERATION_EJECT);
-	world_go_on_to(w, 9, STEP_REMOVE);
+	world_go_on_to(w, 9, STEP_TURN);
+	world_pass(w, 3600 * USEC_PER_SEC);
+	assert_step(world_job(w, 9)->step, STEP_TURN);
+	start_unbinding(w, 2); /* nobody waits for that */
+	world_go_on_to(w, 2, STEP_REMOVE);
+	world_answer(w, 1, STEP_UNBIND, 0);
+	assert_step(world_job(w, 1)->step, STEP_TURN);
+	world_answer(w, 2, STEP_REMOVE, 0);
+	assert_step(world_job(w, 9)->step, STEP_REMOVE); /* and takes it along, for it was first */
 	assert_state(world_ended(w, id), JOB_GONE);
 }
 
@@ -218,7 +272,6 @@ CASE(after_a_restart_drivers_are_asked_again)
 	w->jobs[7].told_new = 1;
 	world_pass(w, 1);
 	assert_int_equal(w->count[ACTION_UNBIND], 1);
-	assert_int_equal(world_cancel(w, 7), -EALREADY);
 	world_finish(w, 1);
 	assert_state(world_ended(w, 7), JOB_DONE);
 }
@@ -231,13 +284,16 @@ int main(void)
 		TEST(drivers_let_go_before_the_commit),
 		TEST(drivers_of_many_slots_let_go_at_once_and_beside_a_commit),
 		TEST(a_driver_that_does_not_let_go_keeps_no_other_slot),
-		TEST(past_it_there_is_no_way_back),
+		TEST(cancelled_when_drivers_have_let_go_it_has_failed),
+		TEST(when_drivers_have_let_go_policy_has_nothing_to_say),
+		TEST(a_card_that_is_lost_meanwhile_goes_first),
 		TEST(behind_a_stuck_commit_a_job_waits_with_its_drivers),
 		TEST(who_has_no_drivers_does_not_wait_for_any),
 		TEST(a_replace_has_the_old_cards_drivers_unbound),
 		TEST(what_fails_leaves_power_on),
 		TEST(the_eject_covers_what_happens_to_the_card_meanwhile),
-		TEST(the_eject_of_a_slot_above_takes_it_along),
+		TEST(hardware_that_does_not_answer_is_left_to_the_commit),
+		TEST(the_eject_of_a_slot_above_waits_until_drivers_below_have_let_go),
 		TEST(after_a_restart_drivers_are_asked_again),
 	};
 
