@@ -17,12 +17,10 @@ def row(what, took):
 
 
 def test_sixteen_drives_go_and_come_as_fast_as_with_the_kernels_drivers(guest, rounds, record):
-    g = guest(sixteen.POWERED, fresh=True)
-    both = sixteen.compared(g, rounds, lambda g, system: (sixteen.plugged(g, system), sixteen.ejected(g, system)))
+    guests = sixteen.Guests(guest.own, sixteen.POWERED, filled=False)
+    both = sixteen.compared(guests, rounds, lambda g, system: (sixteen.plugged(g, system), sixteen.ejected(g, system)))
     plugged, ejected = ({name: [pair[i] for pair in took] for name, took in both.items()} for i in (0, 1))
-    g = guest(sixteen.KEPT, fresh=True)
-    sixteen.plugged(g, sixteen.Ours)
-    cycled = sixteen.compared(g, rounds, sixteen.cycled)
+    cycled = sixteen.compared(sixteen.Guests(guest.own, sixteen.KEPT, filled=True), rounds, sixteen.cycled)
 
     record("Sixteen NVMe drives at once", results.table(
         ["what", "stock", "hotplugd", "ratio"],
