@@ -93,8 +93,11 @@ static void on_commit_done(int error, const char *text, void *userdata)
 
 	if (s && error == ENODEV && native_power_is(s, run->step == STEP_RESCAN))
 		error = 0;
-	if (s && slot_refresh_devices(s) >= 0)
+	/* Others wait for the commit: what came is looked at when there is time. */
+	if (s && slot_refresh_occupied(s) >= 0) {
+		registry_schedule_refresh(run->manager, false);
 		manager_slot_changed(run->manager, s);
+	}
 	run_done(run, error, error ? text : NULL);
 }
 
@@ -242,6 +245,8 @@ static void confirm_check(struct job_run *run, bool expired)
 		run_done(run, ENODEV, NULL);
 		return;
 	}
+	if (s->stale && !expired)
+		return; /* what came is not read yet */
 	bare = functions_without_driver(s);
 	if (s->n_functions > 0 && !bare) {
 		run_done(run, 0, NULL);

@@ -47,13 +47,18 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+static int put_off(struct later *l, uint64_t *ret_now)
+{
+	int r = sd_event_now(l->event, CLOCK_MONOTONIC, ret_now);
+
+	return r >= 0 && l->after > 0 ? sd_event_source_set_time(l->idle, *ret_now + l->after) : r;
+}
+
 static int arm(struct later *l)
 {
 	uint64_t now = 0;
-	int r = sd_event_now(l->event, CLOCK_MONOTONIC, &now);
+	int r = put_off(l, &now);
 
-	if (r >= 0 && l->after > 0)
-		r = sd_event_source_set_time(l->idle, now + l->after);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(l->idle, SD_EVENT_ONESHOT);
 	if (r >= 0)
@@ -65,12 +70,13 @@ static int arm(struct later *l)
 
 void later_ask(struct later *l)
 {
+	uint64_t now = 0;
 	int r;
 
-	if (!l || l->asked)
+	if (!l)
 		return;
+	r = l->asked ? put_off(l, &now) : arm(l);
 	l->asked = true;
-	r = arm(l);
 	if (r < 0) { /* without it nothing is written down or told any more */
 		log_error("Cannot arm a timer: %s", strerror(-r));
 		sd_event_exit(l->event, r);

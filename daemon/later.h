@@ -16,7 +16,7 @@ struct later;
 
 /*
  * @handler is called, each time later_ask() was called since, @after microseconds
- * from the first of these calls if the loop is idle then, and @latest from it
+ * from the last of these calls if the loop is idle then, and @latest from the first
  * whatever the others in the loop have to do.
  */
 int later_new(struct later **ret, sd_event *event, uint64_t after, uint64_t latest, later_handler_t handler,

@@ -22,12 +22,12 @@
 #include "resolve.h"
 #include "slot-dbus.h"
 
-/* Uevents come in bursts; one look at the end of a burst is enough. */
 /* So much of a name that stands for nothing is told. */
 #define NAME_TOLD_MAX 200
+/* Uevents come in bursts; one look at the end of a burst is enough. */
 #define REFRESH_USEC (20 * USEC_PER_MSEC)
 /* It goes before others if it would be later than this. */
-#define LATE_USEC (100 * USEC_PER_MSEC)
+#define LATE_USEC (1 * USEC_PER_SEC)
 /* Reading all properties of all slots looks at each once. */
 #define LOOK_USEC (250 * USEC_PER_MSEC)
 
@@ -450,6 +450,15 @@ void registry_adopt_all(struct manager *m)
 
 /* ---- changes ---- */
 
+static void refresh_slot(struct manager *m, struct slot *s)
+{
+	s->stale = false;
+	if (slot_refresh_devices(s) < 0)
+		log_error("%s: out of memory; its devices are not up to date", s->name);
+	manager_slot_changed(m, s);
+	job_on_devices_changed(m, s);
+}
+
 static void on_refresh(void *userdata)
 {
 	struct manager *m = userdata;
@@ -463,13 +472,8 @@ static void on_refresh(void *userdata)
 	}
 	for (s = TAILQ_FIRST(&m->slots); s; s = next) {
 		next = TAILQ_NEXT(s, entry);
-		if (!s->stale)
-			continue;
-		s->stale = false;
-		if (slot_refresh_devices(s) < 0)
-			log_error("%s: out of memory; its devices are not up to date", s->name);
-		manager_slot_changed(m, s);
-		job_on_devices_changed(m, s);
+		if (s->stale)
+			refresh_slot(m, s);
 	}
 	tell_engine_parents(m);
 	manager_run_engine(m);
@@ -537,7 +541,8 @@ static bool is_gone_already(const struct slot *s, const char *action, const char
 
 void registry_device_changed(struct manager *m, const char *action, const char *syspath)
 {
-	struct slot *s;
+	struct slot *s, *bound = NULL;
+	bool bind = strcmp(action, "bind") == 0;
 
 	/* A port that came, or got its driver, brings slots with it; and what the
 	 * native driver did to a slot shows only in the slot's own files. */
@@ -550,6 +555,12 @@ void registry_device_changed(struct manager *m, const char *action, const char *
 		if (strcmp(strrchr(syspath, '/') + 1, s->port) == 0)
 			slot_forget_above(s); /* the port itself */
 		list |= s->backend == BACKEND_NATIVE;
+		bound = bind && engine_slot_job(m->engine, s->handle) ? s : bound;
+	}
+	/* A job may wait for that; all the rest can wait. */
+	if (bound) {
+		refresh_slot(m, bound);
+		manager_run_engine(m);
 	}
 	registry_schedule_refresh(m, list);
 }

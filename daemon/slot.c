@@ -194,6 +194,14 @@ int slot_refresh_devices(struct slot *s)
 	return r < 0 ? r : policy_read(s->port, s->functions, s->n_functions, &s->policy);
 }
 
+int slot_refresh_occupied(struct slot *s)
+{
+	if (!sysfs_functions_exist(s->port, s->kind == SYSFS_SLOT_PCIE ? NULL : s->address))
+		return slot_refresh_devices(s);
+	s->occupied = s->stale = true;
+	return 0;
+}
+
 bool slot_is_on(const struct slot *s)
 {
 	return s->occupied || (s->power && s->power_control && s->present);

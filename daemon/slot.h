@@ -97,6 +97,9 @@ int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from);
 int slot_refresh_devices(struct slot *s);
 /* Functions and nodes alone. */
 int slot_refresh_functions(struct slot *s);
+/* Whether there are any: then they are to be read later, else all is as after
+ * slot_refresh_devices(). */
+int slot_refresh_occupied(struct slot *s);
 
 /* With devices, or with power that somebody has switched on for a card. */
 bool slot_is_on(const struct slot *s);

@@ -444,13 +444,22 @@ static bool has_slots(const char *address)
 	return strcmp(driver, "shpchp") == 0 || strcmp(driver, "hpshim") == 0;
 }
 
+/* Whether a directory entry is a function below its bus. @device: of this device. */
+static bool is_function(const struct dirent *e, const char *device)
+{
+	size_t n = device ? strcspn(device, ".") : 0;
+
+	if (e->d_type != DT_DIR || !is_pci_address(e->d_name) || strstr(e->d_name, "pcie"))
+		return false;
+	return !device || (strncmp(e->d_name, device, n) == 0 && e->d_name[n] == '.');
+}
+
 /* Adds what is below a bridge, and below the bridges there. @device: only this one;
  * @other: it is in another slot. */
 static int read_below(int at, const char *path, const char *device, int depth, bool other, struct functions *f)
 {
 	_cleanup_(cleanup_dir) DIR *d = list_directory(at, path);
 	struct dirent *e;
-	size_t n = device ? strcspn(device, ".") : 0;
 
 	if (!d)
 		return -errno;
@@ -458,9 +467,7 @@ static int read_below(int at, const char *path, const char *device, int depth, b
 		struct sysfs_function *more, *one;
 		int r;
 
-		if (e->d_type != DT_DIR || !is_pci_address(e->d_name) || strstr(e->d_name, "pcie"))
-			continue;
-		if (device && (strncmp(e->d_name, device, n) != 0 || e->d_name[n] != '.'))
+		if (!is_function(e, device))
 			continue;
 		more = reallocarray(f->list, f->n + 1, sizeof(*more));
 		if (!more)
@@ -489,20 +496,35 @@ static int compare(const void *a, const void *b)
 	return strcmp(x->address, y->address);
 }
 
+static int open_above(const char *port, const char *device)
+{
+	char path[64];
+
+	if (port[0] != '\0' || !device)
+		return open_device(port);
+	/* on a root bus: below the host bridge */
+	snprintf(path, sizeof(path), "/sys/devices/pci%.*s", (int)(strrchr(device, ':') - device), device);
+	return open_directory(AT_FDCWD, path);
+}
+
+bool sysfs_functions_exist(const char *port, const char *device)
+{
+	_cleanup_close_ int dir = open_above(port, device);
+	_cleanup_(cleanup_dir) DIR *d = dir < 0 ? NULL : list_directory(dir, ".");
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (is_function(e, device))
+			return true;
+	return false;
+}
+
 int sysfs_functions_read(const char *port, const char *device, struct sysfs_function **ret, size_t *ret_n)
 {
-	_cleanup_close_ int dir = -1;
+	_cleanup_close_ int dir = open_above(port, device);
 	struct functions f = { 0 };
 	int r;
 
-	if (port[0] == '\0' && device) { /* on a root bus: below the host bridge */
-		char path[64];
-
-		snprintf(path, sizeof(path), "/sys/devices/pci%.*s", (int)(strrchr(device, ':') - device), device);
-		dir = open_directory(AT_FDCWD, path);
-	} else {
-		dir = open_device(port);
-	}
 	if (dir < 0)
 		return dir;
 	r = read_below(dir, ".", device, 32, false, &f);

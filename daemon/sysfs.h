@@ -56,6 +56,8 @@ struct sysfs_function {
  * Returns 0, -ENOMEM, or -ENOENT when the port is gone.
  */
 int sysfs_functions_read(const char *port, const char *device, struct sysfs_function **ret, size_t *ret_n);
+/* Whether there are any, which is much quicker. */
+bool sysfs_functions_exist(const char *port, const char *device);
 void sysfs_functions_free(struct sysfs_function *functions, size_t n);
 
 /* Addresses of the ports whose slots pciehp or shpchp drive. */

@@ -135,7 +135,8 @@ class Guests:
 
     def measured(self, system, measure):
         """A drive of QEMU may lose an interrupt, whoever drives its slot; its driver then waits for
-        minutes, and what is measured with it is void: None, and the next guest is a new one."""
+        minutes. Or QEMU ends itself (an assertion in msix.c). What is measured with it is void:
+        None, and the next guest is a new one."""
         try:
             if not self.g:
                 self.new()
@@ -143,11 +144,12 @@ class Guests:
                 system.takes(self.g)
                 self.has = system
             return measure(self.g, system)
-        except GuestTimeout:
-            if not LOST_INTERRUPT.search(self.g.serial.text()) or self.lost == LOST_MAX:
+        except (GuestTimeout, ConnectionError):
+            lost = LOST_INTERRUPT.search(self.g.serial.text())
+            if self.g.alive() and not lost or self.lost == LOST_MAX:
                 raise
             self.lost, self.g = self.lost + 1, None
-            print(f"{system.name}: a drive lost an interrupt", flush=True)
+            print(f"{system.name}: {'a drive lost an interrupt' if lost else 'QEMU ended'}", flush=True)
             return None
 
 

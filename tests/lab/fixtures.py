@@ -36,6 +36,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "idle: needs a machine that does nothing else, so it is run by name")
+    config.addinivalue_line("markers", "long: takes long and seldom tells something new, so it is run by name")
     config.addinivalue_line("markers", "expect_hang: what the kernel complains of is what is tested")
 
 

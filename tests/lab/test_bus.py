@@ -120,7 +120,7 @@ def test_a_name_as_long_as_the_bus_takes_costs_one_short_answer(flat):
     assert daemon_pid(flat) == pid and flat.run("hpctl list").rc == 0
 
 
-@pytest.mark.parametrize("calls", [10, pytest.param(100, marks=pytest.mark.idle)])
+@pytest.mark.parametrize("calls", [pytest.param(10, marks=pytest.mark.long), pytest.param(100, marks=pytest.mark.idle)])
 def test_a_hundred_clients_that_never_read_do_no_harm(guest, calls):
     """The bus listens to nobody of whom it keeps 127 MiB: 3,000 answers with 64 slots, 1,000 with 200."""
     g = guest("ports-64")

@@ -166,7 +166,9 @@ def test_a_write_to_power_is_a_job_and_gets_what_came_of_it(flat):
     ejected(flat, "nvme3", 3)
 
 
-@pytest.mark.parametrize("name, slot", [("shpc", 5), ("shpc-behind-pcie", 7), ("shpc-two-levels", "5-1")])
+@pytest.mark.parametrize("name, slot", [
+    ("shpc", 5), pytest.param("shpc-behind-pcie", 7, marks=pytest.mark.long),
+    pytest.param("shpc-two-levels", "5-1", marks=pytest.mark.long)])
 def test_an_shpc_slot_ejects_on_a_press_and_takes_a_new_card(guest, name, slot):
     g = guest(name)
     name = f"slot{g.topology.slot(slot).name}"

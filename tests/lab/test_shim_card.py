@@ -76,6 +76,7 @@ def test_indicators_that_belong_to_user_space_are_written_as_they_are(bare):
     g.run("rmmod hpshim", timeout=60)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("parameter", ["pcie_pme=nomsi", "threadirqs"])
 def test_a_drive_comes_and_goes_whatever_the_interrupts(bare, parameter):
     """INTx, and handlers that the kernel would like to run in threads."""

@@ -7,6 +7,7 @@ import pytest
 from lab.flat import bring_up, eject
 from lab.shim import INDICATOR, Client, bare, commit, has, writer   # noqa: F401
 
+pytestmark = pytest.mark.long   # and in the suite of the kernels
 PORT = "0000:00:{:02x}.0"
 
 

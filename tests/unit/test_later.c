@@ -84,6 +84,18 @@ static void much_in_a_row_is_done_once_when_the_loop_is_idle(void **state)
 	wait_for_it();
 }
 
+static void a_burst_is_done_once_at_its_end(void **state)
+{
+	assert_int_equal(later_new(&later, event, 100 * MSEC, 5 * SEC, on_later, NULL), 0);
+	for (uint64_t end = now() + 300 * MSEC; now() < end;) {
+		later_ask(later);
+		assert_true(sd_event_run(event, 10 * MSEC) >= 0);
+	}
+	assert_int_equal(done, 0);
+	later_ask(later);
+	assert_true(wait_for_it() < 2 * SEC);
+}
+
 static void a_flood_does_not_put_it_off(void **state)
 {
 	sd_event_source *source = flood();
