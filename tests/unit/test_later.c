@@ -127,6 +127,7 @@ int main(void)
 #define claim(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		claim(much_in_a_row_is_done_once_when_the_loop_is_idle),
+		claim(a_burst_is_done_once_at_its_end),
 		claim(a_flood_does_not_put_it_off),
 		claim(with_a_pause_before_it_no_flood_puts_it_off_either),
 	};
