@@ -126,7 +126,8 @@ def test_bus_clients_see_slots_and_their_changes(flat):
     # slots are told of when there is time, so not in step with their jobs
     watch.wait_for(r"slot/slot3: .*PropertiesChanged .*'State': <'empty'>", 10)
     assert re.search(r"slot/slot3: .*PropertiesChanged .*'State': <'busy'>", watch.out)
-    assert re.search(r"job/\d+: .*PropertiesChanged .*'State': <'committing'>, 'Step': <'remove'>", watch.out)
+    # of steps that are short perhaps the last only; this one lasts a second
+    assert re.search(r"job/\d+: .*PropertiesChanged .*'State': <'settling'>, 'Step': <'off-wait'>", watch.out)
     watch.kill()
 
 
