@@ -40,6 +40,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "expect_hang: what the kernel complains of is what is tested")
 
 
+@pytest.hookimpl(tryfirst=True)     # xdist looks at the groups in the same hook
 def pytest_collection_modifyitems(items):
     """With -n and --dist loadgroup, tests of one file stay on one guest."""
     for item in items:
