@@ -22,9 +22,9 @@
 
 #include "engine.h"
 
+TAILQ_HEAD(pending_list, pending);
 /* An action that waits to be taken. It is part of the job or slot it is about,
  * so that queueing cannot fail; queued twice, it stays where it was. */
-TAILQ_HEAD(pending_list, pending);
 struct pending {
 	TAILQ_ENTRY(pending) entry;
 	struct pending_list *in; /* NULL: not queued */

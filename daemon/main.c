@@ -9,8 +9,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <signal.h>
 #include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -109,8 +109,10 @@ static int begin(struct work *w, struct worker_link *link)
 	struct worker_request request = { 0 };
 	const struct job *job = engine_job(m->engine, w->job_id);
 	bool wanted = s && job && job->step == STEP_UNBIND, alive = wanted && is_alive(s);
-	int r = alive ? request_for(s, &request) : 0;
+	int r = alive && s->stale ? slot_refresh_functions(s) : 0;
 
+	if (r >= 0 && alive)
+		r = request_for(s, &request);
 	if (r >= 0 && wanted && (request.n_functions > 0 || w->again)) {
 		w->link = link;
 		w->since = manager_now(m);

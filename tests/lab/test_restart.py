@@ -15,6 +15,7 @@ pytestmark = pytest.mark.idle
 KILL = 'p=$(systemctl show hotplugd -p MainPID --value); [ "${p:-0}" -le 0 ] || kill -9 "$p"'
 UP = "busctl call org.hotplugd1 /org/hotplugd1 org.freedesktop.DBus.Peer Ping"
 WORKER = "@/usr/lib/hotplugd/hotplugd-worker"
+WAITING = "grep -ls '^State:.D' $(grep -lsx 'Name:.hotplugd-worker' /proc/[0-9]*/status)"
 SHUTDOWN = r"\[ *([0-9.]+)\] systemd-shutdown\[1\]: {}"
 ENDED = "journalctl -u hotplugd -o cat --no-pager | grep -E 'slot{}: {} .job [0-9]+, by'"
 
@@ -148,7 +149,7 @@ def test_a_worker_in_the_kernel_is_waited_for_and_not_doubled(g, step):
         assert stuck.job(g, 4)["state"] == "quiescing"
     assert stuck.power(g, 3)
     # the write was not made a second time: nobody waits for the device's lock
-    assert stuck.workers(g) == [worker] and not g.out("grep -ls device_lock /proc/[0-9]*/stack || true")
+    assert stuck.workers(g) == [worker] and g.out(WAITING).split() == [worker.replace("stack", "status")]
     stuck.release(g)
     g.wait_deleted("edu3", DONE)
     if step == "remove":
