@@ -211,55 +211,32 @@ static int start_rescan(struct manager *m, struct slot *s, struct job_run *run)
 	return worker_link_submit(m->worker, &request, on_commit_done, run);
 }
 
-/* The names of functions without a driver, or NULL when all have one. A bridge
- * needs none of its own to let its devices work, but gets pcieport. */
-static char *functions_without_driver(const struct slot *s)
-{
-	char *text = NULL;
-	size_t size;
-	FILE *f = NULL;
-
-	for (size_t i = 0; i < s->n_functions; i++) {
-		if (s->functions[i].driver[0] != '\0' || s->functions[i].bridge)
-			continue;
-		if (!f)
-			f = open_memstream(&text, &size);
-		if (!f)
-			return NULL;
-		fprintf(f, "%s%s", ftell(f) > 0 ? ", " : "", s->functions[i].address);
-	}
-	if (f && fclose(f) != 0) {
-		free(text);
-		return NULL;
-	}
-	return text;
-}
-
 /* Ends a confirm step when all drivers are bound, or when @expired. */
 static void confirm_check(struct job_run *run, bool expired)
 {
 	struct slot *s = manager_slot_by_handle(run->manager, run->slot);
 	_cleanup_free_ char *bare = NULL, *reason = NULL;
+	size_t n = 0;
 
 	if (!s) { /* the engine has ended the job with the slot */
 		run_done(run, ENODEV, NULL);
 		return;
 	}
-	if (s->stale && !expired)
-		return; /* what came is not read yet */
-	bare = functions_without_driver(s);
-	if (s->n_functions > 0 && !bare) {
+	if (slot_without_driver(s, &n, &bare) < 0) {
+		if (expired)
+			run_done(run, ENOMEM, NULL);
+	} else if (n > 0 && !bare) {
 		run_done(run, 0, NULL);
+	} else if (!expired) {
 		return;
-	}
-	if (!expired)
-		return;
-	if (s->n_functions == 0)
+	} else if (n == 0) {
 		run_done(run, ENODEV, "the device went away while its driver was awaited");
-	else if (asprintf(&reason, "no driver bound to %s", bare) < 0)
+	} else if (asprintf(&reason, "no driver bound to %s", bare) < 0) {
+		reason = NULL;
 		run_done(run, ENOMEM, NULL);
-	else
+	} else {
 		run_done(run, 0, reason);
+	}
 }
 
 static int on_confirm_timer(sd_event_source *source, uint64_t usec, void *userdata)

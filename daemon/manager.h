@@ -86,6 +86,7 @@ struct manager {
 	sd_event_source *ready_timer;
 	sd_event_source *busy_timer;          /* another program is the controller: asks again */
 	struct later *refresh;                /* coalesces device changes */
+	struct later *read_next;              /* the next stale slot, see devices.c */
 
 	/* A restart changes no outcome, see recover.c. */
 	struct state before;                  /* what the daemon before this one left */

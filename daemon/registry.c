@@ -4,8 +4,7 @@
  *
  * Responsible for: the list of slots, kept true from two sources: the shim's
  * slots, and /sys/bus/pci/slots for those of the kernel's own drivers; taking
- * ports over; finding the slot that somebody means; reading devices again when
- * they change. Starts no jobs.
+ * ports over; finding the slot that somebody means. Starts no jobs.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -16,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "devices.h"
 #include "journal.h"
 #include "manager-settings.h"
 #include "registry.h"
@@ -24,8 +24,9 @@
 
 /* So much of a name that stands for nothing is told. */
 #define NAME_TOLD_MAX 200
-/* Uevents come in bursts; one look at the end of a burst is enough. */
-#define REFRESH_USEC (20 * USEC_PER_MSEC)
+/* Uevents come in bursts; one look at the end of a burst is enough. Who asks before that
+ * makes it look at once. */
+#define REFRESH_USEC (100 * USEC_PER_MSEC)
 /* It goes before others if it would be later than this. */
 #define LATE_USEC (1 * USEC_PER_SEC)
 /* Reading all properties of all slots looks at each once. */
@@ -450,33 +451,19 @@ void registry_adopt_all(struct manager *m)
 
 /* ---- changes ---- */
 
-static void refresh_slot(struct manager *m, struct slot *s)
-{
-	s->stale = false;
-	if (slot_refresh_devices(s) < 0)
-		log_error("%s: out of memory; its devices are not up to date", s->name);
-	manager_slot_changed(m, s);
-	job_on_devices_changed(m, s);
-}
-
 static void on_refresh(void *userdata)
 {
 	struct manager *m = userdata;
-	struct slot *s, *next;
 
 	if (m->list_stale) {
 		m->list_stale = false;
 		list_native(m);
 		if (m->shim_state == SHIM_ACTIVE)
 			registry_adopt_all(m);
+		tell_engine_parents(m);
+		manager_run_engine(m);
 	}
-	for (s = TAILQ_FIRST(&m->slots); s; s = next) {
-		next = TAILQ_NEXT(s, entry);
-		if (s->stale)
-			refresh_slot(m, s);
-	}
-	tell_engine_parents(m);
-	manager_run_engine(m);
+	devices_read_all(m);
 }
 
 void registry_schedule_refresh(struct manager *m, bool list)
@@ -504,6 +491,7 @@ void registry_look(struct manager *m, struct slot *s)
 {
 	struct sysfs_slot now;
 
+	devices_read(m, s);
 	if (s->backend != BACKEND_NATIVE || manager_now(m) < s->looked + LOOK_USEC)
 		return;
 	s->looked = manager_now(m);
@@ -512,31 +500,6 @@ void registry_look(struct manager *m, struct slot *s)
 	    slot_update_from_sysfs(s, &now) >= 0)
 		registry_schedule_refresh(m, true); /* tells the engine and the bus */
 	sysfs_slot_clear(&now);
-}
-
-/* Whether @address is a component of @syspath. */
-static bool path_has(const char *syspath, const char *address)
-{
-	size_t n = strlen(address);
-
-	if (n == 0)
-		return false;
-	for (const char *p = strstr(syspath, address); p; p = strstr(p + 1, address))
-		if (p > syspath && p[-1] == '/' && (p[n] == '/' || p[n] == '\0'))
-			return true;
-	return false;
-}
-
-/* Whether a slot knows nothing of a device, so that nothing changes with its end: after
- * a commit the slot was read before udev tells. */
-static bool is_gone_already(const struct slot *s, const char *action, const char *syspath)
-{
-	if (strcmp(action, "remove") != 0 && strcmp(action, "unbind") != 0)
-		return false;
-	for (size_t i = 0; i < s->n_functions; i++)
-		if (path_has(syspath, s->functions[i].address))
-			return false;
-	return strcmp(strrchr(syspath, '/') + 1, s->port) != 0;
 }
 
 void registry_device_changed(struct manager *m, const char *action, const char *syspath)
@@ -549,19 +512,14 @@ void registry_device_changed(struct manager *m, const char *action, const char *
 	bool list = strstr(syspath, ":pcie");
 
 	TAILQ_FOREACH(s, &m->slots, entry) {
-		if (!path_has(syspath, s->port) || is_gone_already(s, action, syspath))
+		if (!devices_mark(s, action, syspath))
 			continue;
-		s->stale = true;
-		if (strcmp(strrchr(syspath, '/') + 1, s->port) == 0)
-			slot_forget_above(s); /* the port itself */
 		list |= s->backend == BACKEND_NATIVE;
 		bound = bind && engine_slot_job(m->engine, s->handle) ? s : bound;
 	}
 	/* A job may wait for that; all the rest can wait. */
-	if (bound) {
-		refresh_slot(m, bound);
-		manager_run_engine(m);
-	}
+	if (bound)
+		job_on_devices_changed(m, bound);
 	registry_schedule_refresh(m, list);
 }
 
@@ -570,6 +528,8 @@ int registry_init(struct manager *m)
 	/* Looking is slow; what brings a job forward goes first. */
 	int r = later_new(&m->refresh, m->event, REFRESH_USEC, LATE_USEC, on_refresh, m);
 
+	if (r >= 0)
+		r = devices_init(m);
 	if (r >= 0)
 		r = list_native(m);
 	if (r >= 0)
@@ -588,5 +548,6 @@ void registry_free(struct manager *m)
 	while ((s = TAILQ_FIRST(&m->departed)))
 		registry_forget_departed(m, s->handle);
 	m->refresh = later_free(m->refresh);
+	devices_free(m);
 	m->released = strv_free(m->released);
 }

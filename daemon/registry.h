@@ -38,8 +38,9 @@ void registry_reread_all(struct manager *m);
 /* Reads stale slots again, soon; with @list also which native slots there are. */
 void registry_schedule_refresh(struct manager *m, bool list);
 
-/* A native driver does not tell of cards that come and go in a slot that is
- * off: looks at the slot's files, if that was not done just now. */
+/* Somebody asks about a slot: reads its devices if they wait for that. And a native
+ * driver does not tell of cards that come and go in a slot that is off: looks at the
+ * slot's files, if that was not done just now. */
 void registry_look(struct manager *m, struct slot *s);
 
 /* A device came, went or changed, by an action of udev: its slots are read again, soon. */

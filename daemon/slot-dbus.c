@@ -256,7 +256,9 @@ static int find_slot(sd_bus *bus, const char *path, const char *interface, void 
 
 	if (!s)
 		return 0;
-	registry_look(userdata, s);
+	/* For who asks, not for what we tell ourselves. */
+	if (sd_bus_get_current_message(bus))
+		registry_look(userdata, s);
 	*found = s;
 	return 1;
 }

@@ -170,13 +170,19 @@ int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from)
 	return 0;
 }
 
+/* Below a port is one slot; other slots share their bus, and tell by the device. */
+static const char *only_device(const struct slot *s)
+{
+	return s->kind == SYSFS_SLOT_PCIE ? NULL : s->address;
+}
+
 int slot_refresh_functions(struct slot *s)
 {
 	struct sysfs_function *functions = NULL;
 	size_t n = 0;
 	int r;
 
-	r = sysfs_functions_read(s->port, s->kind == SYSFS_SLOT_PCIE ? NULL : s->address, &functions, &n);
+	r = sysfs_functions_read(s->port, only_device(s), &functions, &n);
 	if (r == -ENOMEM)
 		return r;
 	/* Any other error: the slot emptied under our eyes. */
@@ -191,14 +197,50 @@ int slot_refresh_devices(struct slot *s)
 {
 	int r = slot_refresh_functions(s);
 
-	return r < 0 ? r : policy_read(s->port, s->functions, s->n_functions, &s->policy);
+	if (r < 0)
+		return r;
+	s->stale = false;
+	return policy_read(s->port, s->functions, s->n_functions, &s->policy);
 }
 
 int slot_refresh_occupied(struct slot *s)
 {
-	if (!sysfs_functions_exist(s->port, s->kind == SYSFS_SLOT_PCIE ? NULL : s->address))
+	if (!sysfs_functions_exist(s->port, only_device(s)))
 		return slot_refresh_devices(s);
 	s->occupied = s->stale = true;
+	return 0;
+}
+
+int slot_without_driver(const struct slot *s, size_t *ret_n, char **ret)
+{
+	struct sysfs_function *functions = NULL;
+	char *text = NULL;
+	size_t size, n = 0;
+	FILE *f = NULL;
+	int r = sysfs_drivers_read(s->port, only_device(s), &functions, &n);
+
+	/* Any other error: the slot emptied under our eyes. */
+	r = r == -ENOMEM ? r : 0;
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		/* A bridge lets its devices work without one of its own. */
+		if (functions[i].driver[0] != '\0' || functions[i].bridge)
+			continue;
+		if (!f)
+			f = open_memstream(&text, &size);
+		if (f)
+			fprintf(f, "%s%s", ftell(f) > 0 ? ", " : "", functions[i].address);
+		else
+			r = -ENOMEM;
+	}
+	sysfs_functions_free(functions, n);
+	if (f && fclose(f) != 0)
+		r = -ENOMEM;
+	if (r < 0) {
+		free(text);
+		return r;
+	}
+	*ret = text;
+	*ret_n = n;
 	return 0;
 }
 

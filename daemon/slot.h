@@ -12,6 +12,7 @@
 
 #include <systemd/sd-bus.h>
 
+#include "base/cleanup.h"
 #include "engine.h"
 #include "shim-link.h"
 #include "sysfs.h"
@@ -95,11 +96,15 @@ int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from);
 /* Reads functions, device nodes and udev's policy anew. A slot that empties
  * while it is read is an empty slot, not an error. Returns 0 or -ENOMEM. */
 int slot_refresh_devices(struct slot *s);
-/* Functions and nodes alone. */
+/* Functions and nodes alone; the slot stays stale. */
 int slot_refresh_functions(struct slot *s);
 /* Whether there are any: then they are to be read later, else all is as after
  * slot_refresh_devices(). */
 int slot_refresh_occupied(struct slot *s);
+
+/* How many functions there are, as read now, and the addresses of those that wait for a
+ * driver, NULL when none does. Returns 0 or -ENOMEM; *ret is to be freed. */
+int slot_without_driver(const struct slot *s, size_t *ret_n, char **ret);
 
 /* With devices, or with power that somebody has switched on for a card. */
 bool slot_is_on(const struct slot *s);

@@ -400,7 +400,8 @@ static void function_clear(struct sysfs_function *f)
 	strv_free(f->devices);
 }
 
-static int function_read(const char *address, struct sysfs_function *f)
+/* @drivers: nothing but its driver is wanted. */
+static int function_read(const char *address, bool drivers, struct sysfs_function *f)
 {
 	_cleanup_close_ int dir = open_device(address);
 	long vendor = 0, device = 0, class = 0;
@@ -410,13 +411,15 @@ static int function_read(const char *address, struct sysfs_function *f)
 	memset(f, 0, sizeof(*f));
 	if (dir < 0)
 		return dir;
-	read_number(dir, "vendor", 16, &vendor);
-	read_number(dir, "device", 16, &device);
 	read_number(dir, "class", 16, &class);
 	link_name(dir, "driver", driver, sizeof(driver));
 	f->bridge = class >> 16 == 0x06; /* base class: bridge */
 	f->address = strdup(address);
 	f->driver = strdup(driver);
+	if (drivers)
+		return f->address && f->driver ? 0 : -ENOMEM;
+	read_number(dir, "vendor", 16, &vendor);
+	read_number(dir, "device", 16, &device);
 	f->name = pci_device_name((unsigned int)vendor, (unsigned int)device);
 	if (!f->address || !f->driver || !f->name)
 		return -ENOMEM;
@@ -425,6 +428,7 @@ static int function_read(const char *address, struct sysfs_function *f)
 }
 
 struct functions {
+	bool drivers; /* no names, no devices below */
 	struct sysfs_function *list;
 	size_t n;
 };
@@ -474,9 +478,9 @@ static int read_below(int at, const char *path, const char *device, int depth, b
 			return -ENOMEM;
 		f->list = more;
 		one = &f->list[f->n];
-		r = function_read(e->d_name, one);
+		r = function_read(e->d_name, f->drivers, one);
 		if (r >= 0) {
-			one->other_slot = other || (one->bridge && has_slots(one->address));
+			one->other_slot = !f->drivers && (other || (one->bridge && has_slots(one->address)));
 			f->n++;
 			if (one->bridge && depth > 0)
 				r = read_below(dirfd(d), e->d_name, NULL, depth - 1, one->other_slot, f);
@@ -519,10 +523,10 @@ bool sysfs_functions_exist(const char *port, const char *device)
 	return false;
 }
 
-int sysfs_functions_read(const char *port, const char *device, struct sysfs_function **ret, size_t *ret_n)
+static int functions_read(const char *port, const char *device, bool drivers, struct sysfs_function **ret, size_t *ret_n)
 {
 	_cleanup_close_ int dir = open_above(port, device);
-	struct functions f = { 0 };
+	struct functions f = { .drivers = drivers };
 	int r;
 
 	if (dir < 0)
@@ -537,6 +541,16 @@ int sysfs_functions_read(const char *port, const char *device, struct sysfs_func
 	*ret = f.list;
 	*ret_n = f.n;
 	return 0;
+}
+
+int sysfs_functions_read(const char *port, const char *device, struct sysfs_function **ret, size_t *ret_n)
+{
+	return functions_read(port, device, false, ret, ret_n);
+}
+
+int sysfs_drivers_read(const char *port, const char *device, struct sysfs_function **ret, size_t *ret_n)
+{
+	return functions_read(port, device, true, ret, ret_n);
 }
 
 void sysfs_functions_free(struct sysfs_function *functions, size_t n)

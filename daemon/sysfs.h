@@ -56,7 +56,9 @@ struct sysfs_function {
  * Returns 0, -ENOMEM, or -ENOENT when the port is gone.
  */
 int sysfs_functions_read(const char *port, const char *device, struct sysfs_function **ret, size_t *ret_n);
-/* Whether there are any, which is much quicker. */
+/* The same with addresses and drivers alone, which is quicker. */
+int sysfs_drivers_read(const char *port, const char *device, struct sysfs_function **ret, size_t *ret_n);
+/* Whether there are any, which is quicker still. */
 bool sysfs_functions_exist(const char *port, const char *device);
 void sysfs_functions_free(struct sysfs_function *functions, size_t n);
 

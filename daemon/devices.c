@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * When the devices of slots are read.
+ *
+ * Responsible for: reading those again that may have changed, one slot in a turn of
+ * the loop, when there is time or when somebody asks. What is in a slot is slot.c's.
+ */
+#include <string.h>
+
+#include "base/log.h"
+#include "devices.h"
+#include "job.h"
+#include "later.h"
+
+/* The next slot goes before others if it would be later than this. */
+#define NEXT_USEC (50 * USEC_PER_MSEC)
+
+/* Whether @address is a component of @syspath. */
+static bool path_has(const char *syspath, const char *address)
+{
+	size_t n = strlen(address);
+
+	if (n == 0)
+		return false;
+	for (const char *p = strstr(syspath, address); p; p = strstr(p + 1, address))
+		if (p > syspath && p[-1] == '/' && (p[n] == '/' || p[n] == '\0'))
+			return true;
+	return false;
+}
+
+/* Whether a slot knows nothing of a device, so that nothing changes with its end: after
+ * a commit the slot was read before udev tells. */
+static bool is_gone_already(const struct slot *s, const char *action, const char *syspath)
+{
+	if (strcmp(action, "remove") != 0 && strcmp(action, "unbind") != 0)
+		return false;
+	for (size_t i = 0; i < s->n_functions; i++)
+		if (path_has(syspath, s->functions[i].address))
+			return false;
+	return strcmp(strrchr(syspath, '/') + 1, s->port) != 0;
+}
+
+bool devices_mark(struct slot *s, const char *action, const char *syspath)
+{
+	if (!path_has(syspath, s->port) || is_gone_already(s, action, syspath))
+		return false;
+	s->stale = true;
+	if (strcmp(strrchr(syspath, '/') + 1, s->port) == 0)
+		slot_forget_above(s); /* the port itself */
+	return true;
+}
+
+void devices_read(struct manager *m, struct slot *s)
+{
+	if (!s->stale)
+		return;
+	s->stale = false;
+	if (slot_refresh_devices(s) < 0)
+		log_error("%s: out of memory; its devices are not up to date", s->name);
+	manager_slot_changed(m, s);
+}
+
+static void on_next(void *userdata)
+{
+	struct manager *m = userdata;
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		if (s->stale)
+			break;
+	if (!s)
+		return;
+	devices_read(m, s);
+	job_on_devices_changed(m, s);
+	manager_run_engine(m);
+	later_ask(m->read_next);
+}
+
+void devices_read_all(struct manager *m)
+{
+	later_ask(m->read_next);
+}
+
+int devices_init(struct manager *m)
+{
+	return later_new(&m->read_next, m->event, 0, NEXT_USEC, on_next, m);
+}
+
+void devices_free(struct manager *m)
+{
+	m->read_next = later_free(m->read_next);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* When the devices of slots are read: they wait, stale, until there is time. */
+#ifndef HOTPLUGD_DEVICES_H
+#define HOTPLUGD_DEVICES_H
+
+#include "manager.h"
+
+/* Returns 0 or a negative errno. */
+int devices_init(struct manager *m);
+void devices_free(struct manager *m);
+
+/* Something happened to the device at @syspath, by an action of udev: makes the slot stale
+ * if that concerns it. Returns whether it does. */
+bool devices_mark(struct slot *s, const char *action, const char *syspath);
+
+/* Reads a slot now if it is stale: somebody asks. The engine is still to be run. */
+void devices_read(struct manager *m, struct slot *s);
+
+/* Reads all stale slots, one after another, when nothing else is to be done. */
+void devices_read_all(struct manager *m);
+
+#endif
