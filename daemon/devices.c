@@ -12,8 +12,9 @@
 #include "job.h"
 #include "later.h"
 
-/* The next slot goes before others if it would be later than this. */
-#define NEXT_USEC (50 * USEC_PER_MSEC)
+/* The next slot goes before others if it would be later than this. Who asks does not wait
+ * for it, so that it may take its time: jobs need the loop more. */
+#define NEXT_USEC (1 * USEC_PER_SEC)
 
 /* Whether @address is a component of @syspath. */
 static bool path_has(const char *syspath, const char *address)
@@ -40,9 +41,14 @@ static bool is_gone_already(const struct slot *s, const char *action, const char
 	return strcmp(strrchr(syspath, '/') + 1, s->port) != 0;
 }
 
+bool devices_below(const struct slot *s, const char *syspath)
+{
+	return path_has(syspath, s->port);
+}
+
 bool devices_mark(struct slot *s, const char *action, const char *syspath)
 {
-	if (!path_has(syspath, s->port) || is_gone_already(s, action, syspath))
+	if (!devices_below(s, syspath) || is_gone_already(s, action, syspath))
 		return false;
 	s->stale = true;
 	if (strcmp(strrchr(syspath, '/') + 1, s->port) == 0)

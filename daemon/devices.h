@@ -9,6 +9,9 @@
 int devices_init(struct manager *m);
 void devices_free(struct manager *m);
 
+/* Whether the device at @syspath is the slot's port, or below it. */
+bool devices_below(const struct slot *s, const char *syspath);
+
 /* Something happened to the device at @syspath, by an action of udev: makes the slot stale
  * if that concerns it. Returns whether it does. */
 bool devices_mark(struct slot *s, const char *action, const char *syspath);

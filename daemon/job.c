@@ -513,6 +513,8 @@ static void tell_end(struct manager *m, const struct job *job)
 {
 	struct slot *s = manager_slot_by_handle(m, job->slot);
 
+	if (s && s->stale && slot_refresh_devices(s) < 0) /* the journal tells what is in it */
+		log_error("%s: out of memory; its devices are not up to date", s->name);
 	journal_job_ended(job, s, manager_now(m));
 	job_dbus_ended(m, job);
 	answer_legacy(m, job);

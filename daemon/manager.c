@@ -380,6 +380,11 @@ static void on_uevent(const char *action, const char *syspath, const char *subsy
 		registry_schedule_refresh(userdata, true);
 }
 
+static void on_bound(const char *syspath, void *userdata)
+{
+	registry_device_bound(userdata, syspath);
+}
+
 void manager_slot_changed(struct manager *m, struct slot *s)
 {
 	struct engine_slot e = {
@@ -478,7 +483,7 @@ static int manager_start(struct manager *m)
 	if (r >= 0)
 		r = unbind_new(&m->unbind, m);
 	if (r >= 0)
-		r = udev_link_new(&m->udev, m->event, on_uevent, m);
+		r = udev_link_new(&m->udev, m->event, on_uevent, on_bound, m);
 	if (r < 0) {
 		log_error("Cannot start: %s", strerror(-r));
 		return r;

@@ -504,23 +504,25 @@ void registry_look(struct manager *m, struct slot *s)
 
 void registry_device_changed(struct manager *m, const char *action, const char *syspath)
 {
-	struct slot *s, *bound = NULL;
-	bool bind = strcmp(action, "bind") == 0;
+	struct slot *s;
 
 	/* A port that came, or got its driver, brings slots with it; and what the
 	 * native driver did to a slot shows only in the slot's own files. */
 	bool list = strstr(syspath, ":pcie");
 
-	TAILQ_FOREACH(s, &m->slots, entry) {
-		if (!devices_mark(s, action, syspath))
-			continue;
-		list |= s->backend == BACKEND_NATIVE;
-		bound = bind && engine_slot_job(m->engine, s->handle) ? s : bound;
-	}
-	/* A job may wait for that; all the rest can wait. */
-	if (bound)
-		job_on_devices_changed(m, bound);
+	TAILQ_FOREACH(s, &m->slots, entry)
+		if (devices_mark(s, action, syspath))
+			list |= s->backend == BACKEND_NATIVE;
 	registry_schedule_refresh(m, list);
+}
+
+void registry_device_bound(struct manager *m, const char *syspath)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry)
+		if (devices_below(s, syspath))
+			job_on_devices_changed(m, s);
 }
 
 int registry_init(struct manager *m)

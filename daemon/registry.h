@@ -46,6 +46,9 @@ void registry_look(struct manager *m, struct slot *s);
 /* A device came, went or changed, by an action of udev: its slots are read again, soon. */
 void registry_device_changed(struct manager *m, const char *action, const char *syspath);
 
+/* The kernel says that it has its driver: a job may wait for that. */
+void registry_device_bound(struct manager *m, const char *syspath);
+
 /* The job of a slot that is gone has ended: nobody asks for its name any more. */
 void registry_forget_departed(struct manager *m, slot_handle_t handle);
 

@@ -28,9 +28,10 @@
 
 struct udev_link {
 	struct udev *udev;
-	struct udev_monitor *monitor;
-	sd_event_source *source;
+	struct udev_monitor *monitor, *kernel;
+	sd_event_source *source, *kernel_source;
 	udev_handler_t handler;
+	udev_bound_handler_t bound;
 	void *userdata;
 };
 
@@ -51,24 +52,61 @@ static int on_readable(sd_event_source *source, int fd, uint32_t events, void *u
 	return 0;
 }
 
-int udev_link_new(struct udev_link **ret, sd_event *event, udev_handler_t handler, void *userdata)
+/* What is lost here udev tells, later. */
+static int on_kernel_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct udev_link *l = userdata;
+	struct udev_device *d;
+
+	while ((d = udev_monitor_receive_device(l->kernel))) {
+		const char *path = udev_device_get_syspath(d), *action = udev_device_get_action(d);
+
+		if (path && action && strcmp(action, "bind") == 0)
+			l->bound(path, l->userdata);
+		udev_device_unref(d);
+	}
+	return 0;
+}
+
+/* Listens to what @from tells, of @subsystem or, if NULL, of all. */
+static int listen_to(struct udev *udev, const char *from, const char *subsystem, struct udev_monitor **ret)
+{
+	struct udev_monitor *monitor = udev_monitor_new_from_netlink(udev, from);
+	int r = monitor ? 0 : -ENOMEM;
+
+	if (r >= 0 && subsystem)
+		r = udev_monitor_filter_add_match_subsystem_devtype(monitor, subsystem, NULL);
+	if (r >= 0) {
+		udev_monitor_set_receive_buffer_size(monitor, 16 * 1024 * 1024);
+		r = udev_monitor_enable_receiving(monitor);
+	}
+	if (r < 0)
+		udev_monitor_unref(monitor);
+	else
+		*ret = monitor;
+	return r;
+}
+
+int udev_link_new(struct udev_link **ret, sd_event *event, udev_handler_t handler, udev_bound_handler_t bound,
+		  void *userdata)
 {
 	struct udev_link *l = calloc(1, sizeof(*l));
-	int r = -ENOMEM;
+	int r;
 
 	if (!l)
 		return -ENOMEM;
 	l->handler = handler;
+	l->bound = bound;
 	l->userdata = userdata;
 	l->udev = udev_new();
-	if (l->udev)
-		l->monitor = udev_monitor_new_from_netlink(l->udev, "udev");
-	if (l->monitor) {
-		udev_monitor_set_receive_buffer_size(l->monitor, 16 * 1024 * 1024);
-		r = udev_monitor_enable_receiving(l->monitor);
-	}
+	r = l->udev ? listen_to(l->udev, "udev", NULL, &l->monitor) : -ENOMEM;
+	if (r >= 0)
+		r = listen_to(l->udev, "kernel", "pci", &l->kernel);
 	if (r >= 0)
 		r = sd_event_add_io(event, &l->source, udev_monitor_get_fd(l->monitor), EPOLLIN, on_readable, l);
+	if (r >= 0)
+		r = sd_event_add_io(event, &l->kernel_source, udev_monitor_get_fd(l->kernel), EPOLLIN,
+				    on_kernel_readable, l);
 	if (r < 0) {
 		udev_link_free(l);
 		return r;
@@ -82,7 +120,9 @@ struct udev_link *udev_link_free(struct udev_link *l)
 	if (!l)
 		return NULL;
 	sd_event_source_disable_unref(l->source);
+	sd_event_source_disable_unref(l->kernel_source);
 	udev_monitor_unref(l->monitor);
+	udev_monitor_unref(l->kernel);
 	udev_unref(l->udev);
 	free(l);
 	return NULL;

@@ -13,11 +13,14 @@
 
 struct udev_link;
 typedef void (*udev_handler_t)(const char *action, const char *syspath, const char *subsystem, void *userdata);
+typedef void (*udev_bound_handler_t)(const char *syspath, void *userdata);
 
 /* Calls @handler for each device below a PCI device that came, went or
  * changed, after udev has dealt with it; with a @syspath of NULL when some were
- * lost, so that any device may have changed. */
-int udev_link_new(struct udev_link **ret, sd_event *event, udev_handler_t handler, void *userdata);
+ * lost, so that any device may have changed. @bound is called for each PCI device
+ * that has got its driver as soon as the kernel says so, which may be seconds before. */
+int udev_link_new(struct udev_link **ret, sd_event *event, udev_handler_t handler, udev_bound_handler_t bound,
+		  void *userdata);
 struct udev_link *udev_link_free(struct udev_link *l);
 
 /* What udev's rules say about a slot. */
