@@ -11,10 +11,13 @@
 #include "devices.h"
 #include "job.h"
 #include "later.h"
+#include "registry.h"
 
 /* The next slot goes before others if it would be later than this. Who asks does not wait
  * for it, so that it may take its time: jobs need the loop more. */
 #define NEXT_USEC (1 * USEC_PER_SEC)
+/* A commit that has taken longer is not soon followed by another. */
+#define COMMIT_USEC (1 * USEC_PER_SEC)
 
 /* Whether @address is a component of @syspath. */
 static bool path_has(const char *syspath, const char *address)
@@ -66,11 +69,25 @@ void devices_read(struct manager *m, struct slot *s)
 	manager_slot_changed(m, s);
 }
 
+/* Commits follow each other, and the drivers of what came are at work: they have the
+ * processor first. One that takes long holds nothing up here. */
+static bool is_committing(struct manager *m)
+{
+	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j))
+		if (j->state == JOB_COMMITTING)
+			return manager_now(m) < j->step_since + COMMIT_USEC;
+	return false;
+}
+
 static void on_next(void *userdata)
 {
 	struct manager *m = userdata;
 	struct slot *s;
 
+	if (is_committing(m)) {
+		registry_schedule_refresh(m, false);
+		return;
+	}
 	TAILQ_FOREACH(s, &m->slots, entry)
 		if (s->stale)
 			break;

@@ -149,6 +149,7 @@ void manager_run_engine(struct manager *m)
 	struct action action;
 
 	m->unsaved = true;
+	m->run_due = false;
 	if (m->running)
 		return; /* an action answered at once: the loop below goes on with it */
 	m->running = true;
@@ -216,7 +217,7 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *userdata
 
 /* ---- the shim ---- */
 
-void manager_feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
+static void feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
 {
 	enum verdict v;
 
@@ -224,6 +225,11 @@ void manager_feed(struct manager *m, struct slot *s, enum slot_event event, cons
 	v = manager_drives(m, s) ? engine_event(m->engine, s->handle, event, manager_now(m)) : VERDICT_FOREIGN;
 	journal_event(s, event, what, v);
 	manager_dbus_slot_event(m, s, name, v);
+}
+
+void manager_feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
+{
+	feed(m, s, event, name, what);
 	manager_run_engine(m);
 }
 
@@ -235,24 +241,25 @@ static void on_slot_event(struct manager *m, const struct shim_event *e)
 		return; /* from before it was released */
 	if (slot_update_from_shim(s, &e->slot) < 0)
 		log_error("%s: out of memory; state not updated", s->name);
+	m->run_due = true;
 	switch (e->type) {
 	case HPSHIM_EVENT_BUTTON:
 		/* The rules in force are those of this moment. */
 		if (slot_refresh_devices(s) < 0)
 			log_warning("%s: cannot read policy; going by what was read before", s->name);
-		manager_feed(m, s, SLOT_EVENT_BUTTON, "button", "attention button pressed");
+		feed(m, s, SLOT_EVENT_BUTTON, "button", "attention button pressed");
 		break;
 	case HPSHIM_EVENT_PRESENCE:
-		manager_feed(m, s, SLOT_EVENT_PRESENCE, "presence", s->present ? "card present" : "card not present");
+		feed(m, s, SLOT_EVENT_PRESENCE, "presence", s->present ? "card present" : "card not present");
 		break;
 	case HPSHIM_EVENT_LINK:
-		manager_feed(m, s, SLOT_EVENT_LINK, "link", s->link ? "link up" : "link down");
+		feed(m, s, SLOT_EVENT_LINK, "link", s->link ? "link up" : "link down");
 		break;
 	case HPSHIM_EVENT_LATCH:
-		manager_feed(m, s, SLOT_EVENT_LATCH, "latch", s->latch_open ? "latch opened" : "latch closed");
+		feed(m, s, SLOT_EVENT_LATCH, "latch", s->latch_open ? "latch opened" : "latch closed");
 		break;
 	case HPSHIM_EVENT_POWER_FAULT:
-		manager_feed(m, s, SLOT_EVENT_POWER_FAULT, "power-fault", "power fault");
+		feed(m, s, SLOT_EVENT_POWER_FAULT, "power-fault", "power fault");
 		break;
 	case HPSHIM_EVENT_REQUEST:
 		job_on_legacy_request(m, s, e);
@@ -325,6 +332,15 @@ static void on_shim_resync(const struct shim_slot *slots, size_t n, void *userda
 {
 	registry_resync_shim(userdata, slots, n);
 	recover_jobs(userdata);
+}
+
+/* Sixteen cards put in at once are written down once. */
+static void on_shim_read(void *userdata)
+{
+	struct manager *m = userdata;
+
+	if (m->run_due)
+		manager_run_engine(m);
 }
 
 static void on_shim_live(bool lost, void *userdata)
@@ -441,6 +457,7 @@ static int start_shim(struct manager *m)
 		.event = on_shim_event,
 		.resync = on_shim_resync,
 		.live = on_shim_live,
+		.read = on_shim_read,
 		.appeared = on_shim_appeared,
 		.lost = on_shim_lost,
 	};

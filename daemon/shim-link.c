@@ -316,6 +316,7 @@ bool shim_link_read(struct shim_link *l)
 	} else if (r < 0 && r != -EAGAIN) {
 		log_error("Cannot read from the shim: %s", strerror(-r));
 	}
+	l->ops->read(l->userdata);
 	return r != 0;
 }
 

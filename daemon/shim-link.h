@@ -49,6 +49,8 @@ struct shim_link_ops {
 	 * the start, and each time after events were lost. @lost: what came of a command
 	 * may be among what nobody can bring again; it is to be asked for once more. */
 	void (*live)(bool lost, void *userdata);
+	/* All that was in the socket was passed on, for now. */
+	void (*read)(void *userdata);
 	/* The module was loaded (also at the start), or is gone. */
 	void (*appeared)(void *userdata);
 	void (*lost)(void *userdata);

@@ -34,7 +34,7 @@ static void on_change(void *userdata)
 {
 }
 
-static const struct shim_link_ops ops = { on_event, on_resync, on_live, on_change, on_change };
+static const struct shim_link_ops ops = { on_event, on_resync, on_live, on_change, on_change, on_change };
 
 static void turn(void)
 {

@@ -71,7 +71,18 @@ static void on_live(bool lost, void *userdata)
 		tell("lost-answers ");
 }
 
-static const struct shim_link_ops ops = { on_event, on_resync, on_live, on_appeared, on_lost };
+static void on_read(void *userdata)
+{
+}
+
+static const struct shim_link_ops ops = {
+	.event = on_event,
+	.resync = on_resync,
+	.live = on_live,
+	.read = on_read,
+	.appeared = on_appeared,
+	.lost = on_lost,
+};
 
 /* Lets the link read all there is. */
 static void turn(void)
