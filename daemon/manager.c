@@ -36,8 +36,9 @@
 
 /* Ready means: slots adopted. If that takes longer, ready comes without. */
 #define READY_USEC (10 * USEC_PER_SEC)
-/* What can wait until nothing else is to be done waits no longer than this. */
-#define LATER_USEC (100 * USEC_PER_MSEC)
+/* What can wait is done so long after the last of it, and waits no longer than LATE_USEC. */
+#define LATER_USEC (20 * USEC_PER_MSEC)
+#define LATE_USEC (100 * USEC_PER_MSEC)
 /* So long the queue's time stands still for events that were lost and are asked for. */
 #define BEHIND_USEC (2 * USEC_PER_SEC)
 
@@ -490,7 +491,7 @@ static int manager_start(struct manager *m)
 		r = add_timer(m, on_engine_timer, false, 0, &m->engine_timer);
 	m->engine_deadline = USEC_INFINITY;
 	if (r >= 0)
-		r = later_new(&m->later, m->event, 0, LATER_USEC, on_later, m);
+		r = later_new(&m->later, m->event, LATER_USEC, LATE_USEC, on_later, m);
 	if (r >= 0)
 		r = add_timer(m, on_ready_timer, true, READY_USEC, &m->ready_timer);
 	if (r >= 0)
