@@ -271,6 +271,10 @@ static void on_slot_event(struct manager *m, const struct shim_event *e)
 	default: /* told for the level state that came with it */
 		manager_slot_changed(m, s);
 	}
+	/* The first of many does not wait for those behind it: their commits wait for its. */
+	if (!m->in_reading)
+		manager_run_engine(m);
+	m->in_reading = true;
 }
 
 static void on_op_done(struct manager *m, const struct shim_event *e)
@@ -340,6 +344,7 @@ static void on_shim_read(void *userdata)
 {
 	struct manager *m = userdata;
 
+	m->in_reading = false;
 	if (m->run_due)
 		manager_run_engine(m);
 }

@@ -71,7 +71,8 @@ struct manager {
 	slot_handle_t last_handle;
 	bool list_stale;                      /* native slots are to be listed again */
 	bool running;                         /* in manager_run_engine() */
-	bool run_due;                         /* it is to be called when the shim's socket has been read */
+	bool in_reading;                      /* the first event in the shim's socket was dealt with */
+	bool run_due;                         /* manager_run_engine() is due at the end of that */
 
 	struct job_run_list runs;             /* what jobs wait for, see job.c */
 	struct legacy_list legacy;            /* writers waiting in slots/N/power */
