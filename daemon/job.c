@@ -509,13 +509,33 @@ static void tell_change(struct manager *m, const struct job *job)
 		manager_slot_changed(m, s);
 }
 
+/* The journal tells what is in the slot. While others wait, reading that does not hold them
+ * up: addresses and drivers say enough. */
+static void journal_end(struct manager *m, const struct job *job, struct slot *s)
+{
+	bool others = engine_job_next(m->engine, NULL);
+	struct slot now;
+
+	if (!s || !s->stale) {
+		journal_job_ended(job, s, manager_now(m));
+	} else if (!others) {
+		if (slot_refresh_devices(s) < 0)
+			log_error("%s: out of memory; its devices are not up to date", s->name);
+		journal_job_ended(job, s, manager_now(m));
+	} else {
+		now = *s;
+		if (slot_read_drivers(s, &now.functions, &now.n_functions) < 0)
+			now.n_functions = 0;
+		journal_job_ended(job, &now, manager_now(m));
+		sysfs_functions_free(now.functions, now.n_functions);
+	}
+}
+
 static void tell_end(struct manager *m, const struct job *job)
 {
 	struct slot *s = manager_slot_by_handle(m, job->slot);
 
-	if (s && s->stale && slot_refresh_devices(s) < 0) /* the journal tells what is in it */
-		log_error("%s: out of memory; its devices are not up to date", s->name);
-	journal_job_ended(job, s, manager_now(m));
+	journal_end(m, job, s);
 	job_dbus_ended(m, job);
 	answer_legacy(m, job);
 	/* An oops in a driver has left its device locked. */

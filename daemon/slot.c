@@ -211,16 +211,24 @@ int slot_refresh_occupied(struct slot *s)
 	return 0;
 }
 
+int slot_read_drivers(const struct slot *s, struct sysfs_function **ret, size_t *ret_n)
+{
+	int r;
+
+	*ret = NULL;
+	*ret_n = 0;
+	r = sysfs_drivers_read(s->port, only_device(s), ret, ret_n);
+	return r == -ENOMEM ? r : 0; /* any other error: it emptied under our eyes */
+}
+
 int slot_without_driver(const struct slot *s, size_t *ret_n, char **ret)
 {
-	struct sysfs_function *functions = NULL;
+	struct sysfs_function *functions;
 	char *text = NULL;
-	size_t size, n = 0;
+	size_t size, n;
 	FILE *f = NULL;
-	int r = sysfs_drivers_read(s->port, only_device(s), &functions, &n);
+	int r = slot_read_drivers(s, &functions, &n);
 
-	/* Any other error: the slot emptied under our eyes. */
-	r = r == -ENOMEM ? r : 0;
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		/* A bridge lets its devices work without one of its own. */
 		if (functions[i].driver[0] != '\0' || functions[i].bridge)
