@@ -26,9 +26,9 @@ LISTS = {"hpctl list": "hpctl list", "hpctl --json list": "hpctl --json list",
 
 
 def processes(g):
-    """{name: pid} of the daemon and its worker, and of some to compare."""
-    return {name: g.out(f"pidof {name}").split()[0]
-            for name in ("hotplugd", "hotplugd-worker", "systemd-udevd", "systemd-logind", "dbus-daemon")}
+    """{name: pid} of the daemon, of its worker if it had work, and of some to compare."""
+    return {name: pids[0] for name in ("hotplugd", "hotplugd-worker", "systemd-udevd", "systemd-logind", "dbus-daemon")
+            if (pids := g.out(f"pidof {name} || true").split())}
 
 
 def cost(g, pid):
@@ -56,5 +56,5 @@ def test_two_hundred_slots_are_listed_at_once_and_cost_little(guest, rounds, rec
     ours = sorted(took["hpctl list"])[len(took["hpctl list"]) // 2]
     files = sorted(took[LISTS["the files of all slots"]])[rounds // 2]
     assert ours <= files
-    assert woken["hotplugd"] <= 20 and woken["hotplugd-worker"] == 0
+    assert woken["hotplugd"] <= 20 and woken.get("hotplugd-worker", 0) == 0
     assert after["hotplugd"][0] < 32 << 10

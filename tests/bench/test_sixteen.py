@@ -11,6 +11,11 @@ def ratios(took):
     return [ours / stock for stock, ours in zip(took["stock"], took["hotplugd"])]
 
 
+def column(took, number):
+    """Of what compared() gives, one of the figures of each round."""
+    return {name: [figures[number] for figures in rounds] for name, rounds in took.items()}
+
+
 def row(what, took):
     return [what, results.spread(took["stock"], "s"), results.spread(took["hotplugd"], "s"),
             results.spread(ratios(took))]
@@ -19,15 +24,16 @@ def row(what, took):
 def test_sixteen_drives_go_and_come_as_fast_as_with_the_kernels_drivers(guest, rounds, record):
     guests = sixteen.Guests(guest.own, sixteen.POWERED, filled=False)
     both = sixteen.compared(guests, rounds, lambda g, system: (sixteen.plugged(g, system), sixteen.ejected(g, system)))
-    plugged, ejected = ({name: [pair[i] for pair in took] for name, took in both.items()} for i in (0, 1))
+    plugged, ejected = column(both, 0), column(both, 1)
     cycled = sixteen.compared(sixteen.Guests(guest.own, sixteen.KEPT, filled=True), rounds, sixteen.cycled)
 
     record("Sixteen NVMe drives at once", results.table(
         ["what", "stock", "hotplugd", "ratio"],
         [row("eject: `hpctl eject --all`, 16 writes to `power`", ejected),
-         row("insert: 16 cards put in at the same moment", plugged),
-         row("insert: `hpctl insert --all`, 16 writes to `power`", cycled)])
+         row("insert: 16 cards put in at the same moment, until all have drivers", plugged),
+         row("insert: `hpctl insert --all`, 16 writes to `power`, until all have drivers", column(cycled, 0)),
+         row("the same, until the command has ended and told what came", column(cycled, 1))])
         + "\n\nRatio: hotplugd's time by that of pciehp just before or after, in the same guest.")
     assert statistics.median(ratios(ejected)) <= 1.0
     assert statistics.median(ratios(plugged)) <= 1.1
-    assert statistics.median(ratios(cycled)) <= 1.1
+    assert statistics.median(ratios(column(cycled, 0))) <= 1.1
