@@ -41,3 +41,8 @@ char *pci_device_name(unsigned int vendor, unsigned int device)
 	return strdup(pci_lookup_name(access, name, sizeof(name),
 				      PCI_LOOKUP_VENDOR | PCI_LOOKUP_DEVICE | PCI_LOOKUP_MIXED, vendor, device) ?: "");
 }
+
+void pci_names_load(void)
+{
+	free(pci_device_name(0, 0));
+}
