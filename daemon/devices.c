@@ -11,7 +11,6 @@
 #include "devices.h"
 #include "job.h"
 #include "later.h"
-#include "pci.h"
 #include "registry.h"
 
 /* The next slot goes before others if it would be later than this. Who asks does not wait
@@ -92,12 +91,8 @@ static void on_next(void *userdata)
 	TAILQ_FOREACH(s, &m->slots, entry)
 		if (s->stale)
 			break;
-	if (!s) {
-		if (!m->names_loaded)
-			pci_names_load();
-		m->names_loaded = true;
+	if (!s)
 		return;
-	}
 	devices_read(m, s);
 	job_on_devices_changed(m, s);
 	manager_run_engine(m);
@@ -111,12 +106,7 @@ void devices_read_all(struct manager *m)
 
 int devices_init(struct manager *m)
 {
-	int r = later_new(&m->read_next, m->event, 0, NEXT_USEC, on_next, m);
-
-	/* No slot is stale, but names are to be had at once when the first one is. */
-	if (r >= 0)
-		later_ask(m->read_next);
-	return r;
+	return later_new(&m->read_next, m->event, 0, NEXT_USEC, on_next, m);
 }
 
 void devices_free(struct manager *m)

@@ -320,9 +320,6 @@ static void start_step(struct manager *m, const struct action *a)
 		recover_save(m);
 		r = shim_link_set_power(m->shim, s->shim_id, s->generation, a->type == ACTION_POWER_ON,
 					cookie_of(id, step));
-		/* It takes as long to start as a card's power to settle; if it cannot, the commit says so. */
-		if (r >= 0 && a->type == ACTION_POWER_ON)
-			(void)worker_link_prepare(m->worker);
 		break;
 	case ACTION_UNBIND:
 		r = start_unbind(m, s, run);

@@ -27,6 +27,7 @@
 #include "manager.h"
 #include "manager-dbus.h"
 #include "manager-settings.h"
+#include "pci.h"
 #include "polkit.h"
 #include "recover.h"
 #include "registry.h"
@@ -177,6 +178,9 @@ static void on_bus_name(int r, void *userdata)
 	if (r >= 0) {
 		log_debug("Ready");
 		m->on_ready();
+		/* What takes long the first time, while nobody waits; if it cannot be, who needs it says so. */
+		pci_names_load();
+		(void)worker_link_prepare(m->worker);
 		return;
 	}
 	if (r == -EEXIST)

@@ -89,7 +89,6 @@ struct manager {
 	sd_event_source *busy_timer;          /* another program is the controller: asks again */
 	struct later *refresh;                /* coalesces device changes */
 	struct later *read_next;              /* the next stale slot, see devices.c */
-	bool names_loaded;                    /* of devices, which takes long */
 
 	/* A restart changes no outcome, see recover.c. */
 	struct state before;                  /* what the daemon before this one left */
