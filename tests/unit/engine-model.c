@@ -159,6 +159,8 @@ static void take_new(struct model *m, const struct job *j)
 		m->first_new = (struct job){ .id = j->id, .slot = j->slot, .operation = j->operation, .origin = j->origin };
 	model_seen(m, j->id)->told = true;
 	m->started++;
+	if (m->in_burst) /* more has happened since */
+		return;
 	if (s && j->origin == ORIGIN_SURPRISE)
 		check(m, !s->hold && !s->native);
 	if (s && (j->origin == ORIGIN_SURPRISE || j->origin == ORIGIN_BUTTON))

@@ -42,6 +42,7 @@ struct model {
 	uint32_t commit;         /* the job whose commit is not answered yet */
 	unsigned int started, ended;
 	struct job first_new;    /* the first new job since this was zeroed; no pointers in it */
+	bool in_burst;           /* several events, and their actions after them */
 	bool restarting;         /* a commit under way is asked for again */
 	unsigned long restarts;
 	unsigned long ends[_JOB_STATE_MAX], verdicts[_VERDICT_MAX], stalls, commits;

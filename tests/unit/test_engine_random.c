@@ -146,14 +146,11 @@ static void check_verdict(struct model *m, slot_handle_t slot, enum verdict v, b
 		check(m, m->started == started && m->ended == ended);
 }
 
-static void feed_event(struct model *m, slot_handle_t slot)
+/* What hardware tells: the slot's level state, with the event in it. */
+static enum slot_event happen(struct model *m, slot_handle_t slot)
 {
 	struct engine_slot s = *engine_slot(m->e, slot);
 	enum slot_event event = below(&m->random, _SLOT_EVENT_MAX);
-	enum operation starts = _OPERATION_INVALID;
-	enum verdict v, expected;
-	unsigned int started, ended;
-	bool had_job, had_ancestor;
 
 	switch (event) {
 	case SLOT_EVENT_PRESENCE:
@@ -174,6 +171,31 @@ static void feed_event(struct model *m, slot_handle_t slot)
 		break;
 	}
 	check(m, engine_slot_set(m->e, slot, &s, m->now) == 0);
+	return event;
+}
+
+/* Events that waited together are all fed before anything is done about the first. */
+static void feed_burst(struct model *m)
+{
+	m->in_burst = true;
+	for (unsigned int n = 2 + below(&m->random, 4); n; n--) {
+		slot_handle_t slot = m->slots[below(&m->random, m->n_slots)];
+		enum slot_event event = happen(m, slot);
+
+		check(m, engine_event(m->e, slot, event, m->now) < _VERDICT_MAX);
+	}
+	model_take_actions(m);
+	m->in_burst = false;
+}
+
+static void feed_event(struct model *m, slot_handle_t slot)
+{
+	enum operation starts = _OPERATION_INVALID;
+	enum slot_event event = happen(m, slot);
+	enum verdict v, expected;
+	unsigned int started, ended;
+	bool had_job, had_ancestor;
+
 	model_take_actions(m);
 	started = m->started;
 	ended = m->ended;
@@ -330,8 +352,10 @@ static void random_step(struct model *m)
 		cancel(m, j);
 	else if (dice < 50)
 		request(m, slot);
-	else if (dice < 80)
+	else if (dice < 74)
 		feed_event(m, slot);
+	else if (dice < 80)
+		feed_burst(m);
 	else if (dice < 92)
 		advance(m, chance(&m->random, 80) ? below(&m->random, 1500) * USEC_PER_MSEC : below(&m->random, 40) * USEC_PER_SEC);
 	else if (dice < 96)
