@@ -59,14 +59,15 @@ bool devices_mark(struct slot *s, const char *action, const char *syspath)
 	return true;
 }
 
-void devices_read(struct manager *m, struct slot *s)
+bool devices_read(struct manager *m, struct slot *s)
 {
 	if (!s->stale)
-		return;
+		return false;
 	s->stale = false;
 	if (slot_refresh_devices(s) < 0)
 		log_error("%s: out of memory; its devices are not up to date", s->name);
 	manager_slot_changed(m, s);
+	return true;
 }
 
 /* Commits follow each other, and the drivers of what came are at work: they have the

@@ -16,8 +16,9 @@ bool devices_below(const struct slot *s, const char *syspath);
  * if that concerns it. Returns whether it does. */
 bool devices_mark(struct slot *s, const char *action, const char *syspath);
 
-/* Reads a slot now if it is stale: somebody asks. The engine is still to be run. */
-void devices_read(struct manager *m, struct slot *s);
+/* Reads a slot now if it is stale: somebody asks. Returns whether it was; then the engine
+ * is still to be run. */
+bool devices_read(struct manager *m, struct slot *s);
 
 /* Reads all stale slots, one after another, when nothing else is to be done. */
 void devices_read_all(struct manager *m);

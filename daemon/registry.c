@@ -461,8 +461,8 @@ static void on_refresh(void *userdata)
 		if (m->shim_state == SHIM_ACTIVE)
 			registry_adopt_all(m);
 		tell_engine_parents(m);
-		manager_run_engine(m);
 	}
+	manager_run_engine(m);
 	devices_read_all(m);
 }
 
@@ -491,7 +491,8 @@ void registry_look(struct manager *m, struct slot *s)
 {
 	struct sysfs_slot now;
 
-	devices_read(m, s);
+	if (devices_read(m, s)) /* somebody is in the middle of a call: the engine has its turn later */
+		registry_schedule_refresh(m, false);
 	if (s->backend != BACKEND_NATIVE || manager_now(m) < s->looked + LOOK_USEC)
 		return;
 	s->looked = manager_now(m);
