@@ -521,9 +521,13 @@ void registry_device_bound(struct manager *m, const char *syspath)
 {
 	struct slot *s;
 
-	TAILQ_FOREACH(s, &m->slots, entry)
-		if (devices_below(s, syspath))
-			job_on_devices_changed(m, s);
+	TAILQ_FOREACH(s, &m->slots, entry) {
+		if (!devices_below(s, syspath))
+			continue;
+		s->stale = true; /* who hears that the job is done may ask before udev tells */
+		job_on_devices_changed(m, s);
+	}
+	registry_schedule_refresh(m, false);
 }
 
 int registry_init(struct manager *m)
