@@ -62,7 +62,12 @@ def test_a_command_that_does_not_end_meets_its_deadline(guest):
     g.wait_until("! pgrep -x sleep", timeout=10)
 
 
-@pytest.mark.parametrize("name", list(topology.TOPOLOGIES))
+# What differs from another one in its cards or power alone takes a guest of its own for little.
+ALIKE = ("flat-no-power", "switch-kept", "shpc-behind-pcie")
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name in ALIKE))
+                                  for name in topology.TOPOLOGIES])
 def test_slots_are_named_as_the_topology_says(guest, name):
     g = bare(guest, name)
     names = g.out("ls /sys/bus/pci/slots").split()
