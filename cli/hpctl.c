@@ -212,6 +212,9 @@ static int run_verb(const struct options *o, int argc, char **argv)
 				   verb->takes & TAKES_ALL ? ", or --all" : "");
 	if (verb->max_arguments >= 0 && n > verb->max_arguments)
 		return usage_error("'%s' takes no argument, but there is '%s'", verb->name, argv[1 + verb->max_arguments]);
+	for (int i = 1; i <= n; i++)
+		if (!*argv[i])
+			return usage_error("an argument of '%s' is empty; is a variable not set?", verb->name);
 	r = check_options(verb, o);
 	if (r != EXIT_CODE_OK)
 		return r;

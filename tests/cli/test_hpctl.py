@@ -128,7 +128,8 @@ class Usage(BusCase):
                       ["--timeout"], ["--timeout=soon", "eject", "1"], ["--timeout=-1", "eject", "1"],
                       ["--timeout=nan", "eject", "1"], ["--force", "list"], ["--no-block", "monitor"],
                       ["--timeout=1", "jobs"], ["--force=yes", "eject", "1"], ["--all", "list"], ["--all", "cancel"],
-                      ["locate", "off"], ["hold"], ["replace"], ["--force", "release", "1"]):
+                      ["locate", "off"], ["hold"], ["replace"], ["--force", "release", "1"], ["eject", ""],
+                      ["eject", "slot1", ""]):
             self.assertIn("hpctl --help", self.refused(*wrong, code=2), wrong)
         self.assertIn("number of a job", self.refused("cancel", "slot3", code=2))
 
