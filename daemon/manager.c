@@ -247,11 +247,11 @@ static void on_slot_event(struct manager *m, const struct shim_event *e)
 	if (slot_update_from_shim(s, &e->slot) < 0)
 		log_error("%s: out of memory; state not updated", s->name);
 	m->run_due = true;
+	/* The rules in force are those of this moment; those of an empty slot are quickly read. */
+	if ((e->type == HPSHIM_EVENT_BUTTON || s->stale || !s->occupied) && slot_refresh_devices(s) < 0)
+		log_warning("%s: cannot read policy; going by what was read before", s->name);
 	switch (e->type) {
 	case HPSHIM_EVENT_BUTTON:
-		/* The rules in force are those of this moment. */
-		if (slot_refresh_devices(s) < 0)
-			log_warning("%s: cannot read policy; going by what was read before", s->name);
 		feed(m, s, SLOT_EVENT_BUTTON, "button", "attention button pressed");
 		break;
 	case HPSHIM_EVENT_PRESENCE:
