@@ -152,6 +152,7 @@ void control_dbus_op_done(struct manager *m, uint64_t cookie, int error, const c
 		return; /* of a daemon before this one: its caller has been told that it ended */
 	if (error != 0 && registry_set_released(m, p->port, p->released) < 0)
 		log_error("Out of memory: port %s may be adopted again", p->port);
+	registry_list(m); /* who is told of a release finds the slot with its other driver */
 	manager_save(m); /* that a port was given back outlives a restart, once it is told */
 	if (error != 0 && asprintf(&why, "the shim refuses: %s; see the kernel's log",
 				   report[0] != '\0' ? report : strerror(-error)) < 0)

@@ -451,17 +451,22 @@ void registry_adopt_all(struct manager *m)
 
 /* ---- changes ---- */
 
+void registry_list(struct manager *m)
+{
+	if (!m->list_stale)
+		return;
+	m->list_stale = false;
+	list_native(m);
+	if (m->shim_state == SHIM_ACTIVE)
+		registry_adopt_all(m);
+	tell_engine_parents(m);
+}
+
 static void on_refresh(void *userdata)
 {
 	struct manager *m = userdata;
 
-	if (m->list_stale) {
-		m->list_stale = false;
-		list_native(m);
-		if (m->shim_state == SHIM_ACTIVE)
-			registry_adopt_all(m);
-		tell_engine_parents(m);
-	}
+	registry_list(m);
 	manager_run_engine(m);
 	devices_read_all(m);
 }

@@ -37,6 +37,8 @@ void registry_reread_all(struct manager *m);
 
 /* Reads stale slots again, soon; with @list also which native slots there are. */
 void registry_schedule_refresh(struct manager *m, bool list);
+/* Reads now which native slots there are, if that is due: for who tells of a change of them. */
+void registry_list(struct manager *m);
 
 /* Somebody asks about a slot: reads its devices if they wait for that. And a native
  * driver does not tell of cards that come and go in a slot that is off: looks at the
