@@ -13,7 +13,6 @@
 #include "util.h"
 
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
-#define PROPERTIES     "org.freedesktop.DBus.Properties"
 
 /* The daemon answers at once; a person who types a password does not. */
 #define TIMEOUT_USEC          (25 * USEC_PER_SEC)
@@ -66,6 +65,19 @@ int client_new_call(struct client *c, const char *path, const char *interface, c
 	*ret = m;
 	m = NULL;
 	return 0;
+}
+
+int client_get_all(struct client *c, const char *path, const char *interface, sd_bus_message_handler_t handler,
+		   void *userdata)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
+	int r = client_new_call(c, path, INTERFACE_PROPERTIES, "GetAll", &m);
+
+	if (r >= 0)
+		r = sd_bus_message_append(m, "s", interface);
+	if (r >= 0)
+		r = sd_bus_call_async(c->bus, NULL, m, handler, userdata, 0);
+	return r;
 }
 
 uint64_t client_call_timeout(const struct client *c)
@@ -165,7 +177,7 @@ enum exit_code client_manager(struct client *c, char **ret_version, char **ret_s
 	_cleanup_(sd_bus_error_free) sd_bus_error error = SD_BUS_ERROR_NULL;
 	int r;
 
-	r = client_new_call(c, PATH_MANAGER, PROPERTIES, "GetAll", &message);
+	r = client_new_call(c, PATH_MANAGER, INTERFACE_PROPERTIES, "GetAll", &message);
 	if (r >= 0)
 		r = sd_bus_message_append(message, "s", INTERFACE_MANAGER);
 	if (r < 0)

@@ -16,6 +16,8 @@
 #include "hpctl.h"
 #include "model.h"
 
+#define INTERFACE_PROPERTIES "org.freedesktop.DBus.Properties"
+
 struct client {
 	sd_bus *bus;
 	bool ask_password; /* messages say that polkit may ask */
@@ -45,6 +47,10 @@ enum exit_code client_select_all(struct client *c, struct model *m, char **names
 /* A call that is ready but for its arguments. Negative errno on failure. */
 int client_new_call(struct client *c, const char *path, const char *interface, const char *member,
 		    sd_bus_message **ret);
+
+/* Reads all properties of an object, beside everything else. Negative errno on failure. */
+int client_get_all(struct client *c, const char *path, const char *interface, sd_bus_message_handler_t handler,
+		   void *userdata);
 
 /* How long to wait for the answer of a call that may ask for a password. */
 uint64_t client_call_timeout(const struct client *c);

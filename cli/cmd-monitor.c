@@ -20,7 +20,6 @@
 #include "util.h"
 
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
-#define PROPERTIES     "org.freedesktop.DBus.Properties"
 
 struct monitor {
 	const struct options *o;
@@ -335,7 +334,7 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *unused)
 		r = on_slot_event(mon, m);
 	else if (sd_bus_message_is_signal(m, INTERFACE_MANAGER, "JobRemoved"))
 		r = on_job_removed(mon, m);
-	else if (sd_bus_message_is_signal(m, PROPERTIES, "PropertiesChanged"))
+	else if (sd_bus_message_is_signal(m, INTERFACE_PROPERTIES, "PropertiesChanged"))
 		r = on_properties_changed(mon, m);
 	else if (sd_bus_message_is_signal(m, OBJECT_MANAGER, "InterfacesAdded"))
 		r = on_interfaces_added(mon, m);

@@ -18,112 +18,12 @@
 #include "format.h"
 #include "util.h"
 
-#define PROPERTIES "org.freedesktop.DBus.Properties"
-
 /* How long a daemon that went away may take to come back: systemd restarts it
  * within a second, an upgrade takes a few. */
 #define LOST_USEC (15 * USEC_PER_SEC)
 #define TICK_USEC USEC_PER_SEC
 
 static int start_next(struct follow *f);
-
-static void check_all_ended(struct follow *f)
-{
-	for (size_t i = 0; i < f->n_items; i++)
-		if (f->items[i].state != ITEM_ENDED)
-			return;
-	sd_event_exit(f->event, 0);
-}
-
-/* Ends an item; once only. */
-static void item_end(struct item *item, const char *result, enum exit_code code, const char *reason)
-{
-	if (item->state == ITEM_ENDED)
-		return;
-	item->state = ITEM_ENDED;
-	item->result = result;
-	item->code = code;
-	xreplace(&item->reason, reason);
-	view_ended(item->follow, item);
-	check_all_ended(item->follow);
-}
-
-static void item_end_error(struct item *item, const sd_bus_error *error)
-{
-	_cleanup_free_ char *text = error_text(error);
-
-	item->error = xstrdup(error->name);
-	item_end(item, "error", error_exit_code(error), text);
-}
-
-/* A result as of JobRemoved; one that is not known is no success. */
-static void item_end_result(struct item *item, const char *result, const char *reason)
-{
-	static const struct {
-		const char *result;
-		enum exit_code code;
-	} results[] = {
-		{ "done", EXIT_CODE_OK },
-		{ "failed", EXIT_CODE_FAILED },
-		{ "refused", EXIT_CODE_REFUSED },
-		{ "cancelled", EXIT_CODE_CANCELLED },
-	};
-
-	for (size_t i = 0; i < sizeof(results) / sizeof(results[0]); i++)
-		if (streq(results[i].result, result)) {
-			item_end(item, results[i].result, results[i].code, reason);
-			return;
-		}
-	/* A slot that went with the one above it is as good as ejected. */
-	if (streq(result, "gone"))
-		item_end(item, "gone", item->follow->operation->shows_devices ? EXIT_CODE_FAILED : EXIT_CODE_OK, reason);
-	else
-		item_end(item, "failed", EXIT_CODE_FAILED, *reason ? reason : result);
-}
-
-/* Answers that come too late, as the item has ended meanwhile, are dropped. */
-static int on_devices(sd_bus_message *reply, void *userdata, sd_bus_error *unused)
-{
-	struct item *item = userdata;
-	struct slot *s = slot_new(item->slot_path);
-
-	if (item->state == ITEM_FINISHING) {
-		free(item->devices);
-		if (!sd_bus_message_is_method_error(reply, NULL) && slot_read(s, reply, NULL) >= 0)
-			item->devices = format_devices(s);
-		else
-			item->devices = xstrdup("what came up is not known");
-		item_end_result(item, "done", item->reason);
-	}
-	slot_free(s);
-	return 0;
-}
-
-/* Reads all properties of an object, beside everything else. */
-static int get_all(struct item *item, const char *path, const char *interface, sd_bus_message_handler_t handler)
-{
-	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
-	int r = client_new_call(&item->follow->client, path, PROPERTIES, "GetAll", &m);
-
-	if (r >= 0)
-		r = sd_bus_message_append(m, "s", interface);
-	if (r >= 0)
-		r = sd_bus_call_async(item->follow->client.bus, NULL, m, handler, item, 0);
-	return r;
-}
-
-static void item_removed(struct item *item, const char *result, const char *reason)
-{
-	if (item->state != ITEM_RUNNING)
-		return;
-	if (streq(result, "done") && item->follow->operation->shows_devices) {
-		item->state = ITEM_FINISHING;
-		xreplace(&item->reason, reason);
-		if (get_all(item, item->slot_path, INTERFACE_SLOT, on_devices) >= 0)
-			return;
-	}
-	item_end_result(item, result, reason);
-}
 
 static struct item *item_by_job(struct follow *f, const char *path)
 {
@@ -247,7 +147,7 @@ static void item_started(struct item *item, const char *path)
 	view_changed(f, item);
 	/* Of a job that we did not start, and for whoever looks: its state, then changes. */
 	if (f->live || item->job->id <= f->last_known)
-		get_all(item, path, INTERFACE_JOB, on_job_properties);
+		client_get_all(&f->client, path, INTERFACE_JOB, on_job_properties, item);
 	if (f->interrupts)
 		item_cancel(item);
 }
@@ -466,7 +366,7 @@ static enum exit_code subscribe(struct follow *f)
 
 	if (code == EXIT_CODE_OK)
 		code = client_subscribe(&f->client,
-					"path_namespace='" PATH_JOBS "',interface='" PROPERTIES "',member='PropertiesChanged'",
+					"path_namespace='" PATH_JOBS "',interface='" INTERFACE_PROPERTIES "',member='PropertiesChanged'",
 					on_job_changed, f);
 	if (code == EXIT_CODE_OK)
 		code = client_subscribe_owner(&f->client, on_owner_changed, f);
@@ -523,6 +423,8 @@ static int add_sources(struct follow *f)
 		return -errno;
 	r = sd_event_add_signal(f->event, NULL, SIGINT, on_interrupt, f);
 	if (r >= 0)
+		r = items_init(f);
+	if (r >= 0)
 		r = sd_event_add_time_relative(f->event, &f->lost_timer, CLOCK_MONOTONIC, USEC_INFINITY / 2, 0, on_lost, f);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(f->lost_timer, SD_EVENT_OFF);
@@ -556,6 +458,7 @@ static void follow_clear(struct follow *f)
 {
 	sd_bus_detach_event(f->client.bus);
 	client_close(&f->client);
+	sd_event_source_disable_unref(f->look_timer);
 	sd_event_source_disable_unref(f->lost_timer);
 	sd_event_unref(f->event);
 	for (size_t i = 0; i < f->n_items; i++) {

@@ -3,6 +3,7 @@
  * Start a job on each of some slots, and follow them to their ends.
  *
  *   follow.c       the loop: calls, signals of the bus, Ctrl-C, time-outs
+ *   follow-item.c  how one slot ends: results, and what came up in it
  *   follow-view.c  what the person sees: progress lines and results
  */
 #ifndef HPCTL_FOLLOW_H
@@ -39,6 +40,7 @@ struct item {
 	enum item_state state;
 	struct job *job;     /* from ITEM_RUNNING on, NULL if none was needed */
 	bool stall_told;
+	bool looked;         /* asked for what came up */
 
 	/* The line on a terminal: stages that have passed, and the one under way. */
 	char *trail;
@@ -64,6 +66,7 @@ struct follow {
 
 	sd_event *event;
 	sd_event_source *lost_timer; /* armed while the daemon is away */
+	sd_event_source *look_timer; /* armed while items are to be looked at */
 	unsigned int interrupts;
 
 	/* Jobs that ended before we knew that they were ours. */
@@ -81,6 +84,16 @@ struct follow {
 int follow_run(const struct options *o, const struct operation *operation, char **names);
 /* The same with --dry-run: tells, and does nothing. */
 int dry_run(const struct options *o, const struct operation *operation, char **names);
+
+/* Prepares for the items' ends. Negative errno on failure. */
+int items_init(struct follow *f);
+/* Ends an item; once only. */
+void item_end(struct item *item, const char *result, enum exit_code code, const char *reason);
+void item_end_error(struct item *item, const sd_bus_error *error);
+/* A result as of JobRemoved; one that is not known is no success. */
+void item_end_result(struct item *item, const char *result, const char *reason);
+/* Its job has ended: the item too, at once or when it is known what came up. */
+void item_removed(struct item *item, const char *result, const char *reason);
 
 void view_init(struct follow *f);
 /* Something about an item has changed, or time has passed (item NULL). */
