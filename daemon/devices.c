@@ -16,8 +16,10 @@
 /* The next slot goes before others if it would be later than this. Who asks does not wait
  * for it, so that it may take its time: jobs need the loop more. */
 #define NEXT_USEC (1 * USEC_PER_SEC)
-/* A commit that has taken longer is not soon followed by another. */
-#define COMMIT_USEC (1 * USEC_PER_SEC)
+/* A step that has taken longer is not soon followed by another. */
+#define STEP_USEC (1 * USEC_PER_SEC)
+/* So long at most are all slots left alone for the jobs' sake; then one is read. */
+#define PUT_OFF_USEC (2 * USEC_PER_SEC)
 
 /* Whether @address is a component of @syspath. */
 static bool path_has(const char *syspath, const char *address)
@@ -70,25 +72,29 @@ bool devices_read(struct manager *m, struct slot *s)
 	return true;
 }
 
-/* Commits follow each other, and the drivers of what came are at work: they have the
- * processor first. One that takes long holds nothing up here. */
-static bool is_committing(struct manager *m)
+/* Jobs go forward, and the drivers of what came are at work: they have the processor
+ * first. One whose step takes long holds nothing up here. */
+static bool is_busy(struct manager *m)
 {
 	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j))
-		if (j->state == JOB_COMMITTING)
-			return manager_now(m) < j->step_since + COMMIT_USEC;
+		if (manager_now(m) < j->step_since + STEP_USEC)
+			return true;
 	return false;
 }
 
 static void on_next(void *userdata)
 {
 	struct manager *m = userdata;
+	usec_t now = manager_now(m);
 	struct slot *s;
 
-	if (is_committing(m)) {
+	if (m->put_off_since == 0)
+		m->put_off_since = now;
+	if (now < m->put_off_since + PUT_OFF_USEC && is_busy(m)) {
 		registry_schedule_refresh(m, false);
 		return;
 	}
+	m->put_off_since = 0;
 	TAILQ_FOREACH(s, &m->slots, entry)
 		if (s->stale)
 			break;

@@ -89,6 +89,7 @@ struct manager {
 	sd_event_source *busy_timer;          /* another program is the controller: asks again */
 	struct later *refresh;                /* coalesces device changes */
 	struct later *read_next;              /* the next stale slot, see devices.c */
+	usec_t put_off_since;                 /* or 0: no stale slot waits for jobs, see devices.c */
 
 	/* A restart changes no outcome, see recover.c. */
 	struct state before;                  /* what the daemon before this one left */

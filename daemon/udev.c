@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
+#include <linux/filter.h>
 
 #include <libudev.h>
 
@@ -68,14 +70,32 @@ static int on_kernel_readable(sd_event_source *source, int fd, uint32_t events, 
 	return 0;
 }
 
-/* Listens to what @from tells, of @subsystem or, if NULL, of all. */
-static int listen_to(struct udev *udev, const char *from, const char *subsystem, struct udev_monitor **ret)
+/*
+ * Has the kernel leave out all but "bind@/devices/…": of a card's many uevents only those
+ * are of use, and a burst of the others would cost more than all else that is done for it.
+ */
+static int bound_alone(struct udev_monitor *monitor)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 'b' << 24 | 'i' << 16 | 'n' << 8 | 'd', 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+		BPF_STMT(BPF_RET | BPF_K, 0),
+	};
+	struct sock_fprog program = { .len = sizeof(code) / sizeof(code[0]), .filter = code };
+
+	return setsockopt(udev_monitor_get_fd(monitor), SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ?
+		       -errno : 0;
+}
+
+/* Listens to what @from tells; @bound: of the binding of drivers alone. */
+static int listen_to(struct udev *udev, const char *from, bool bound, struct udev_monitor **ret)
 {
 	struct udev_monitor *monitor = udev_monitor_new_from_netlink(udev, from);
 	int r = monitor ? 0 : -ENOMEM;
 
-	if (r >= 0 && subsystem)
-		r = udev_monitor_filter_add_match_subsystem_devtype(monitor, subsystem, NULL);
+	if (r >= 0 && bound)
+		r = bound_alone(monitor);
 	if (r >= 0) {
 		udev_monitor_set_receive_buffer_size(monitor, 16 * 1024 * 1024);
 		r = udev_monitor_enable_receiving(monitor);
@@ -99,9 +119,9 @@ int udev_link_new(struct udev_link **ret, sd_event *event, udev_handler_t handle
 	l->bound = bound;
 	l->userdata = userdata;
 	l->udev = udev_new();
-	r = l->udev ? listen_to(l->udev, "udev", NULL, &l->monitor) : -ENOMEM;
+	r = l->udev ? listen_to(l->udev, "udev", false, &l->monitor) : -ENOMEM;
 	if (r >= 0)
-		r = listen_to(l->udev, "kernel", "pci", &l->kernel);
+		r = listen_to(l->udev, "kernel", true, &l->kernel);
 	if (r >= 0)
 		r = sd_event_add_io(event, &l->source, udev_monitor_get_fd(l->monitor), EPOLLIN, on_readable, l);
 	if (r >= 0)
