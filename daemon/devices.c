@@ -9,7 +9,6 @@
 
 #include "base/log.h"
 #include "devices.h"
-#include "job.h"
 #include "later.h"
 #include "registry.h"
 
@@ -18,7 +17,7 @@
 #define NEXT_USEC (1 * USEC_PER_SEC)
 /* A step that has taken longer is not soon followed by another. */
 #define STEP_USEC (1 * USEC_PER_SEC)
-/* So long at most are all slots left alone for the jobs' sake; then one is read. */
+/* So long at most are stale slots left alone for the jobs' sake; then all are read. */
 #define PUT_OFF_USEC (2 * USEC_PER_SEC)
 
 /* Whether @address is a component of @syspath. */
@@ -65,16 +64,15 @@ bool devices_read(struct manager *m, struct slot *s)
 {
 	if (!s->stale)
 		return false;
-	s->stale = false;
-	if (slot_refresh_devices(s) < 0)
+	if (slot_refresh_devices(s) < 0) {
 		log_error("%s: out of memory; its devices are not up to date", s->name);
+		s->stale = false; /* not again at once; what changes next, or who asks, has it read */
+	}
 	manager_slot_changed(m, s);
 	return true;
 }
 
-/* Jobs go forward, and the drivers of what came are at work: they have the processor
- * first. One whose step takes long holds nothing up here. */
-static bool is_busy(struct manager *m)
+bool devices_can_wait(struct manager *m)
 {
 	for (const struct job *j = engine_job_next(m->engine, NULL); j; j = engine_job_next(m->engine, j))
 		if (manager_now(m) < j->step_since + STEP_USEC)
@@ -82,26 +80,38 @@ static bool is_busy(struct manager *m)
 	return false;
 }
 
+/* The next after the one read last, so that one that changes always is not alone. */
+static struct slot *next_stale(struct manager *m)
+{
+	struct slot *s, *first = NULL;
+
+	TAILQ_FOREACH(s, &m->slots, entry) {
+		if (s->stale && s->handle > m->last_read)
+			return s;
+		if (s->stale && !first)
+			first = s;
+	}
+	return first;
+}
+
 static void on_next(void *userdata)
 {
 	struct manager *m = userdata;
+	struct slot *s = next_stale(m);
 	usec_t now = manager_now(m);
-	struct slot *s;
 
+	if (!s) {
+		m->put_off_since = 0;
+		return;
+	}
 	if (m->put_off_since == 0)
 		m->put_off_since = now;
-	if (now < m->put_off_since + PUT_OFF_USEC && is_busy(m)) {
+	if (now < m->put_off_since + PUT_OFF_USEC && devices_can_wait(m)) {
 		registry_schedule_refresh(m, false);
 		return;
 	}
-	m->put_off_since = 0;
-	TAILQ_FOREACH(s, &m->slots, entry)
-		if (s->stale)
-			break;
-	if (!s)
-		return;
+	m->last_read = s->handle;
 	devices_read(m, s);
-	job_on_devices_changed(m, s);
 	manager_run_engine(m);
 	later_ask(m->read_next);
 }

@@ -16,6 +16,9 @@ bool devices_below(const struct slot *s, const char *syspath);
  * if that concerns it. Returns whether it does. */
 bool devices_mark(struct slot *s, const char *action, const char *syspath);
 
+/* Whether jobs go forward, so that the drivers of what came are at work: they have the
+ * processor first. One whose step takes long holds nothing up. */
+bool devices_can_wait(struct manager *m);
 /* Reads a slot now if it is stale: somebody asks. Returns whether it was; then the engine
  * is still to be run. */
 bool devices_read(struct manager *m, struct slot *s);

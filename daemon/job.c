@@ -14,6 +14,8 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "confirm.h"
+#include "devices.h"
 #include "indicator.h"
 #include "job-dbus.h"
 #include "journal.h"
@@ -44,11 +46,11 @@ static void run_free(struct job_run *run)
 {
 	TAILQ_REMOVE(&run->manager->runs, run, entry);
 	sd_event_source_disable_unref(run->timer);
+	strv_free(run->awaited);
 	free(run);
 }
 
-/* The answer of a step goes to the engine. Takes the run. */
-static void run_done(struct job_run *run, int error, const char *reason)
+void job_run_done(struct job_run *run, int error, const char *reason)
 {
 	struct manager *m = run->manager;
 	uint32_t job_id = run->job_id;
@@ -98,7 +100,7 @@ static void on_commit_done(int error, const char *text, void *userdata)
 		registry_schedule_refresh(run->manager, false);
 		manager_slot_changed(run->manager, s);
 	}
-	run_done(run, error, error ? text : NULL);
+	job_run_done(run, error, error ? text : NULL);
 }
 
 /* Whether the shim's own attributes do the commit, and not the kernel's. */
@@ -125,7 +127,7 @@ static void on_unbound(int error, const char *text, void *userdata)
 
 	if (s && error && slot_refresh_devices(s) >= 0)
 		manager_slot_changed(run->manager, s);
-	run_done(run, error, NULL);
+	job_run_done(run, error, NULL);
 }
 
 static int start_unbind(struct manager *m, struct slot *s, struct job_run *run)
@@ -136,7 +138,7 @@ static int start_unbind(struct manager *m, struct slot *s, struct job_run *run)
 			     before ? before->unbinder_start : 0, on_unbound, run);
 
 	if (r < 0) /* then the commit does it */
-		run_done(run, 0, NULL);
+		job_run_done(run, 0, NULL);
 	return 0;
 }
 
@@ -164,7 +166,7 @@ static int start_remove(struct manager *m, struct slot *s, struct job_run *run)
 		return -ENOMEM;
 	manager_slot_changed(m, s);
 	if (s->n_functions == 0 && (s->backend == BACKEND_SHIM || (run->again && !s->power))) {
-		run_done(run, 0, NULL);
+		job_run_done(run, 0, NULL);
 		return 0;
 	}
 	for (size_t i = 0; i < s->n_functions; i++)
@@ -202,76 +204,13 @@ static int start_rescan(struct manager *m, struct slot *s, struct job_run *run)
 		request.type = WORKER_RESCAN_BUS;
 		request.address = s->port;
 	} else if (run->again && s->power && s->n_functions > 0) {
-		run_done(run, 0, NULL);
+		job_run_done(run, 0, NULL);
 		return 0;
 	} else {
 		request.type = WORKER_INSERT_NATIVE;
 		request.slot = slot_kernel_name(s);
 	}
 	return worker_link_submit(m->worker, &request, on_commit_done, run);
-}
-
-/* Ends a confirm step when all drivers are bound, or when @expired. */
-static void confirm_check(struct job_run *run, bool expired)
-{
-	struct slot *s = manager_slot_by_handle(run->manager, run->slot);
-	_cleanup_free_ char *bare = NULL, *reason = NULL;
-	size_t n = 0;
-
-	if (!s) { /* the engine has ended the job with the slot */
-		run_done(run, ENODEV, NULL);
-		return;
-	}
-	if (slot_without_driver(s, &n, &bare) < 0) {
-		if (expired)
-			run_done(run, ENOMEM, NULL);
-	} else if (n > 0 && !bare) {
-		run_done(run, 0, NULL);
-	} else if (!expired) {
-		return;
-	} else if (n == 0) {
-		run_done(run, ENODEV, "the device went away while its driver was awaited");
-	} else if (asprintf(&reason, "no driver bound to %s", bare) < 0) {
-		reason = NULL;
-		run_done(run, ENOMEM, NULL);
-	} else {
-		run_done(run, 0, reason);
-	}
-}
-
-static int on_confirm_timer(sd_event_source *source, uint64_t usec, void *userdata)
-{
-	struct job_run *run = userdata;
-	struct slot *s = manager_slot_by_handle(run->manager, run->slot);
-
-	/* udev may be late, or its word have been lost. */
-	if (s && slot_refresh_devices(s) >= 0)
-		manager_slot_changed(run->manager, s);
-	confirm_check(run, true);
-	return 0;
-}
-
-static int start_confirm(struct manager *m, struct job_run *run)
-{
-	int r = sd_event_add_time(m->event, &run->timer, CLOCK_MONOTONIC, manager_now(m) + m->settings.driver_wait, 0,
-				  on_confirm_timer, run);
-
-	if (r >= 0)
-		confirm_check(run, false);
-	return r;
-}
-
-void job_on_devices_changed(struct manager *m, struct slot *s)
-{
-	struct job_run *run, *next;
-
-	for (run = TAILQ_FIRST(&m->runs); run; run = next) {
-		next = TAILQ_NEXT(run, entry);
-		if (run->step == STEP_CONFIRM && run->slot == s->handle && engine_job(m->engine, run->job_id)) {
-			confirm_check(run, false);
-			return; /* a slot has one job, and the list may have changed */
-		}
-	}
 }
 
 /* Looks whether there are devices in a slot that is to have none; if so, the engine knows. */
@@ -307,12 +246,12 @@ static void start_step(struct manager *m, const struct action *a)
 	}
 	switch (a->type) {
 	case ACTION_CHECK:
-		run_done(run, 0, NULL);
+		job_run_done(run, 0, NULL);
 		return;
 	case ACTION_POWER_OFF:
 		/* Somebody may have had the bus scanned meanwhile. */
 		if (has_devices(m, s)) {
-			run_done(run, EBUSY, NULL);
+			job_run_done(run, EBUSY, NULL);
 			return;
 		}
 		/* fall through */
@@ -331,13 +270,13 @@ static void start_step(struct manager *m, const struct action *a)
 		r = start_rescan(m, s, run);
 		break;
 	case ACTION_CONFIRM:
-		r = start_confirm(m, run);
+		r = confirm_start(m, run);
 		break;
 	default:
 		r = -EINVAL;
 	}
 	if (r < 0)
-		run_done(run, -r, NULL);
+		job_run_done(run, -r, NULL);
 }
 
 void job_on_op_done(struct manager *m, const struct shim_event *e)
@@ -351,7 +290,7 @@ void job_on_op_done(struct manager *m, const struct shim_event *e)
 	if (run && run->step == STEP_POWER_OFF && e->error == 0) /* was nobody quicker? */
 		has_devices(m, manager_slot_by_handle(m, run->slot));
 	if (run)
-		run_done(run, -e->error, e->report[0] != '\0' ? e->report : NULL);
+		job_run_done(run, -e->error, e->report[0] != '\0' ? e->report : NULL);
 	else if (e->error)
 		log_warning("%s: a command of the shim failed: %s", e->slot.name[0] != '\0' ? e->slot.name : "hpshim",
 			    e->report[0] != '\0' ? e->report : strerror(-e->error));
@@ -374,7 +313,7 @@ void job_ask_again(struct manager *m)
 			continue;
 		}
 		if (run->step == STEP_POWER_OFF && has_devices(m, s)) {
-			run_done(run, EBUSY, NULL);
+			job_run_done(run, EBUSY, NULL);
 			next = TAILQ_FIRST(&m->runs); /* who knows which are left */
 			continue;
 		}
@@ -513,12 +452,12 @@ static void tell_change(struct manager *m, const struct job *job)
  * up: addresses and drivers say enough. */
 static void journal_end(struct manager *m, const struct job *job, struct slot *s)
 {
-	bool others = engine_job_next(m->engine, NULL);
+	bool wait = devices_can_wait(m);
 	struct slot now;
 
 	if (!s || !s->stale) {
 		journal_job_ended(job, s, manager_now(m));
-	} else if (!others) {
+	} else if (!wait) {
 		if (slot_refresh_devices(s) < 0)
 			log_error("%s: out of memory; its devices are not up to date", s->name);
 		journal_job_ended(job, s, manager_now(m));

@@ -23,7 +23,9 @@ struct job_run {
 	slot_handle_t slot;
 	enum job_step step;
 	bool again;             /* asked already, perhaps by the daemon before this one */
-	sd_event_source *timer; /* STEP_CONFIRM: how long drivers are waited for */
+	/* STEP_CONFIRM, see confirm.c. */
+	sd_event_source *timer; /* how long drivers are waited for */
+	char **awaited;         /* functions whose driver the kernel has yet to tell of */
 };
 TAILQ_HEAD(job_run_list, job_run);
 
@@ -47,8 +49,8 @@ void job_ask_again(struct manager *m);
 /* The shim is gone, and its slots with their jobs: nobody answers any more. */
 void job_shim_lost(struct manager *m);
 
-/* A slot's devices changed: a job may have waited for that. */
-void job_on_devices_changed(struct manager *m, struct slot *s);
+/* The answer of a step goes to the engine. Takes the run. */
+void job_run_done(struct job_run *run, int error, const char *reason);
 
 /* Somebody writes slots/N/power and waits (HPSHIM_EVENT_REQUEST). */
 void job_on_legacy_request(struct manager *m, struct slot *s, const struct shim_event *e);

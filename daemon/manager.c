@@ -224,18 +224,27 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *userdata
 
 static void feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
 {
-	enum verdict v;
-
-	manager_slot_changed(m, s);
-	v = manager_drives(m, s) ? engine_event(m->engine, s->handle, event, manager_now(m)) : VERDICT_FOREIGN;
+	enum verdict v = manager_drives(m, s) ? engine_event(m->engine, s->handle, event, manager_now(m)) : VERDICT_FOREIGN;
 	journal_event(s, event, what, v);
 	manager_dbus_slot_event(m, s, name, v);
 }
 
 void manager_feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
 {
+	manager_slot_changed(m, s);
 	feed(m, s, event, name, what);
 	manager_run_engine(m);
+}
+
+/* Whether policy decides what becomes of it: then the rules in force are those of this
+ * moment. Those of an empty slot are quickly read. */
+static bool rules_matter(const struct slot *s, const struct shim_event *e)
+{
+	bool comes = (e->type == HPSHIM_EVENT_PRESENCE && s->present) || (e->type == HPSHIM_EVENT_LINK && s->link) ||
+		     (e->type == HPSHIM_EVENT_LATCH && !s->latch_open);
+
+	return e->type == HPSHIM_EVENT_BUTTON || e->type == HPSHIM_EVENT_REQUEST ||
+	       (comes && (s->stale || !s->occupied));
 }
 
 static void on_slot_event(struct manager *m, const struct shim_event *e)
@@ -247,9 +256,9 @@ static void on_slot_event(struct manager *m, const struct shim_event *e)
 	if (slot_update_from_shim(s, &e->slot) < 0)
 		log_error("%s: out of memory; state not updated", s->name);
 	m->run_due = true;
-	/* The rules in force are those of this moment; those of an empty slot are quickly read. */
-	if ((e->type == HPSHIM_EVENT_BUTTON || s->stale || !s->occupied) && slot_refresh_devices(s) < 0)
+	if (rules_matter(s, e) && slot_refresh_devices(s) < 0)
 		log_warning("%s: cannot read policy; going by what was read before", s->name);
+	manager_slot_changed(m, s);
 	switch (e->type) {
 	case HPSHIM_EVENT_BUTTON:
 		feed(m, s, SLOT_EVENT_BUTTON, "button", "attention button pressed");
@@ -273,7 +282,7 @@ static void on_slot_event(struct manager *m, const struct shim_event *e)
 		log_warning("%s: the hot-plug controller did not confirm a command in time", s->name);
 		break;
 	default: /* told for the level state that came with it */
-		manager_slot_changed(m, s);
+		break;
 	}
 	/* The first of many does not wait for those behind it: their commits wait for its. */
 	if (!m->in_reading)

@@ -89,6 +89,7 @@ struct manager {
 	sd_event_source *busy_timer;          /* another program is the controller: asks again */
 	struct later *refresh;                /* coalesces device changes */
 	struct later *read_next;              /* the next stale slot, see devices.c */
+	slot_handle_t last_read;              /* likewise, the one before */
 	usec_t put_off_since;                 /* or 0: no stale slot waits for jobs, see devices.c */
 
 	/* A restart changes no outcome, see recover.c. */

@@ -15,6 +15,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "confirm.h"
 #include "devices.h"
 #include "journal.h"
 #include "manager-settings.h"
@@ -467,6 +468,7 @@ static void on_refresh(void *userdata)
 	struct manager *m = userdata;
 
 	registry_list(m);
+	confirm_look(m);
 	manager_run_engine(m);
 	devices_read_all(m);
 }
@@ -516,6 +518,8 @@ void registry_device_changed(struct manager *m, const char *action, const char *
 	 * native driver did to a slot shows only in the slot's own files. */
 	bool list = strstr(syspath, ":pcie");
 
+	if (strcmp(action, "bind") == 0)
+		registry_device_bound(m, syspath); /* should the kernel's own word have been lost */
 	TAILQ_FOREACH(s, &m->slots, entry)
 		if (devices_mark(s, action, syspath))
 			list |= s->backend == BACKEND_NATIVE;
@@ -530,7 +534,7 @@ void registry_device_bound(struct manager *m, const char *syspath)
 		if (!devices_below(s, syspath))
 			continue;
 		s->stale = true; /* who hears that the job is done may ask before udev tells */
-		job_on_devices_changed(m, s);
+		confirm_bound(m, s, syspath);
 	}
 	registry_schedule_refresh(m, false);
 }

@@ -199,8 +199,10 @@ int slot_refresh_devices(struct slot *s)
 
 	if (r < 0)
 		return r;
-	s->stale = false;
-	return policy_read(s->port, s->functions, s->n_functions, &s->policy);
+	r = policy_read(s->port, s->functions, s->n_functions, &s->policy);
+	if (r >= 0)
+		s->stale = false;
+	return r;
 }
 
 int slot_refresh_occupied(struct slot *s)
@@ -219,37 +221,6 @@ int slot_read_drivers(const struct slot *s, struct sysfs_function **ret, size_t 
 	*ret_n = 0;
 	r = sysfs_drivers_read(s->port, only_device(s), ret, ret_n);
 	return r == -ENOMEM ? r : 0; /* any other error: it emptied under our eyes */
-}
-
-int slot_without_driver(const struct slot *s, size_t *ret_n, char **ret)
-{
-	struct sysfs_function *functions;
-	char *text = NULL;
-	size_t size, n;
-	FILE *f = NULL;
-	int r = slot_read_drivers(s, &functions, &n);
-
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		/* A bridge lets its devices work without one of its own. */
-		if (functions[i].driver[0] != '\0' || functions[i].bridge)
-			continue;
-		if (!f)
-			f = open_memstream(&text, &size);
-		if (f)
-			fprintf(f, "%s%s", ftell(f) > 0 ? ", " : "", functions[i].address);
-		else
-			r = -ENOMEM;
-	}
-	sysfs_functions_free(functions, n);
-	if (f && fclose(f) != 0)
-		r = -ENOMEM;
-	if (r < 0) {
-		free(text);
-		return r;
-	}
-	*ret = text;
-	*ret_n = n;
-	return 0;
 }
 
 bool slot_is_on(const struct slot *s)

@@ -105,9 +105,6 @@ int slot_refresh_occupied(struct slot *s);
 /* Reads addresses and drivers of what is in it now, and nothing else. Returns 0 or -ENOMEM;
  * *ret is to be freed with sysfs_functions_free(). */
 int slot_read_drivers(const struct slot *s, struct sysfs_function **ret, size_t *ret_n);
-/* How many functions there are, as read now, and the addresses of those that wait for a
- * driver, NULL when none does. Returns 0 or -ENOMEM; *ret is to be freed. */
-int slot_without_driver(const struct slot *s, size_t *ret_n, char **ret);
 
 /* With devices, or with power that somebody has switched on for a card. */
 bool slot_is_on(const struct slot *s);

@@ -32,6 +32,7 @@ struct work {
 	slot_handle_t slot;
 	struct worker_link *link; /* NULL: waits for one */
 	usec_t since;             /* likewise: when it was handed out */
+	bool demoted;             /* it is no real-time process any more */
 	bool again;               /* a process of the daemon before this one is at it */
 	worker_handler_t done;
 	void *userdata;
@@ -195,6 +196,20 @@ static struct work *first_waiting(struct unbind *u)
 	return NULL;
 }
 
+/* Some drivers poll hardware that is dead: they may not take the processors from all else. */
+static void demote_stuck(struct unbind *u)
+{
+	usec_t now = manager_now(u->manager);
+	struct work *w;
+
+	TAILQ_FOREACH(w, &u->works, entry) {
+		if (!w->link || w->demoted || w->since + STUCK_AFTER > now)
+			continue;
+		w->demoted = true;
+		worker_link_demote(w->link);
+	}
+}
+
 static void hand_out(struct unbind *u)
 {
 	struct worker_link *link;
@@ -209,10 +224,13 @@ static void hand_out(struct unbind *u)
 			log_warning("job %" PRIu32 ": drivers are left to the commit: there are no more workers", w->job_id);
 			work_done(w, 0, NULL);
 		} else {
-			sd_event_source_set_time(u->timer, next);
-			sd_event_source_set_enabled(u->timer, SD_EVENT_ONESHOT);
-			return;
+			break;
 		}
+	}
+	demote_stuck(u);
+	if (count_busy(u, manager_now(u->manager), &next) > 0) {
+		sd_event_source_set_time(u->timer, next);
+		sd_event_source_set_enabled(u->timer, SD_EVENT_ONESHOT);
 	}
 }
 
@@ -244,8 +262,7 @@ int unbind_start(struct unbind *u, const struct slot *s, uint32_t job_id, pid_t 
 	w->again = link;
 	if (link)
 		begin_or_leave(w, link);
-	else
-		hand_out(u);
+	hand_out(u);
 	return 0;
 }
 

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <signal.h>
+#include <sched.h>
 #include <spawn.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -456,6 +457,14 @@ int worker_link_succeed(struct worker_link *l, pid_t pid, uint64_t start)
 		return r;
 	}
 	return 1;
+}
+
+void worker_link_demote(struct worker_link *l)
+{
+	pid_t pid = l->predecessor ?: l->pid;
+
+	if (pid && sched_setscheduler(pid, SCHED_OTHER, &(struct sched_param){ 0 }) < 0)
+		log_debug("Cannot make worker %d an ordinary process: %s", (int)pid, strerror(errno));
 }
 
 int worker_link_prepare(struct worker_link *l)

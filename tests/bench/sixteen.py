@@ -31,10 +31,14 @@ events = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15)
 events.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)
 events.bind((0, 1))
 print("listening", flush=True)
+seen = set()
 while True:
     fields = events.recv(65536).split(b"\0")
     if b"ACTION=bind" in fields and b"DRIVER=nvme" in fields:
-        print(f"bound {time.monotonic()}", flush=True)
+        slot = next(f for f in fields if f.startswith(b"PCI_SLOT_NAME=")).decode()
+        if slot not in seen:    # a drive that is bound twice is one drive
+            print(f"bound {time.monotonic()}", flush=True)
+        seen.add(slot)
 '''
 PARALLEL = "for slot in /sys/bus/pci/slots/*; do echo {} > $slot/power & done; wait"
 
