@@ -3,7 +3,8 @@
  * hpstuck.c - a driver for QEMU's "edu" card that does not let go of it
  *
  * Its remove() sleeps in the kernel, not killably, for @seconds, or with -1 until
- * the parameter "release" is written; then @removals counts it.
+ * the parameter "release" is written; then @removals counts it. With @doomed its
+ * probe() sleeps until the same, a minute at most, and then fails.
  */
 #include <linux/module.h>
 #include <linux/pci.h>
@@ -16,6 +17,10 @@ MODULE_PARM_DESC(seconds, "How long remove() sleeps; -1: until release is writte
 static unsigned int removals;
 module_param(removals, uint, 0444);
 MODULE_PARM_DESC(removals, "How often remove() has come back");
+
+static bool doomed;
+module_param(doomed, bool, 0644);
+MODULE_PARM_DESC(doomed, "probe() waits for release, and fails");
 
 static DECLARE_WAIT_QUEUE_HEAD(hpstuck_wait);
 static bool hpstuck_released;
@@ -35,6 +40,10 @@ MODULE_PARM_DESC(release, "Write anything: remove() comes back");
 
 static int hpstuck_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 {
+	if (READ_ONCE(doomed)) {
+		wait_event_timeout(hpstuck_wait, READ_ONCE(hpstuck_released), 60 * HZ);
+		return -EIO;
+	}
 	return pcim_enable_device(pdev);
 }
 
