@@ -35,8 +35,10 @@ static void __attribute__((format(printf, 1, 2))) tell(const char *format, ...)
 	va_end(arguments);
 }
 
+static bool in_reading; /* events have come, and their end was not told */
 static void on_event(const struct shim_event *e, void *userdata)
 {
+	in_reading = true;
 	n_events++;
 	switch (e->type) {
 	case HPSHIM_EVENT_BUTTON:
@@ -73,6 +75,7 @@ static void on_live(bool lost, void *userdata)
 
 static void on_read(void *userdata)
 {
+	in_reading = false;
 }
 
 static const struct shim_link_ops ops = {
@@ -89,6 +92,7 @@ static void turn(void)
 {
 	while (sd_event_run(event, 0) > 0)
 		;
+	assert_false(in_reading);
 }
 
 #define assert_told(text)                          \
