@@ -162,17 +162,18 @@ void confirm_bound(struct manager *m, struct slot *s, const char *syspath)
 
 void confirm_look(struct manager *m)
 {
-	struct job_run *run;
+	struct job_run *run, *next;
 	uint32_t last = 0;
 
 	/* Each check may end its run, and others with it. */
-	do {
+	for (;;) {
+		next = NULL;
 		TAILQ_FOREACH(run, &m->runs, entry)
-			if (run->job_id > last && waits(run))
-				break;
-		if (run) {
-			last = run->job_id;
-			check(run, false);
-		}
-	} while (run);
+			if (waits(run) && run->job_id > last && (!next || run->job_id < next->job_id))
+				next = run;
+		if (!next)
+			return;
+		last = next->job_id;
+		check(next, false);
+	}
 }

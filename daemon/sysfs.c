@@ -504,8 +504,10 @@ static int open_above(const char *port, const char *device)
 {
 	char path[64];
 
-	if (port[0] != '\0' || !device)
+	if (port[0] != '\0')
 		return open_device(port);
+	if (!device || device[0] == '\0')
+		return -ENOENT;
 	/* on a root bus: below the host bridge */
 	snprintf(path, sizeof(path), "/sys/devices/pci%.*s", (int)(strrchr(device, ':') - device), device);
 	return open_directory(AT_FDCWD, path);
