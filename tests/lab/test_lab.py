@@ -62,8 +62,9 @@ def test_a_command_that_does_not_end_meets_its_deadline(guest):
     g.wait_until("! pgrep -x sleep", timeout=10)
 
 
-# What differs from another one in its cards or power alone takes a guest of its own for little.
-ALIKE = ("flat-no-power", "switch-kept", "shpc-behind-pcie")
+# What differs from another one in its cards or power alone, or is a part of another one, takes
+# a guest of its own for little.
+ALIKE = ("flat-no-power", "switch-kept", "shpc-behind-pcie", "shpc")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name in ALIKE))
@@ -82,7 +83,7 @@ def test_a_plugged_card_gets_its_driver(guest, kind):
 
 
 @pytest.mark.parametrize("name, slot", [("flat", 3), ("switch", 4), ("shpc", 5),
-                                        ("shpc-behind-pcie", 2)])
+                                        pytest.param("shpc-behind-pcie", 2, marks=pytest.mark.long)])
 def test_stock_drivers_let_a_card_go_after_a_press(guest, name, slot):
     g = bare(guest, name)
     card = g.plug("nvme", slot)
