@@ -56,8 +56,8 @@ static void await_no_more(struct job_run *run, const char *address)
 }
 
 /* Of the functions there are now: how many, and in *ret the addresses of those that are not
- * bound yet, NULL when none; to be freed. @expired: what has a link is taken as bound. */
-static int without_driver(struct job_run *run, const struct slot *s, bool expired, size_t *ret_n, char **ret)
+ * bound yet, NULL when none; to be freed. */
+static int without_driver(struct job_run *run, const struct slot *s, size_t *ret_n, char **ret)
 {
 	struct sysfs_function *functions;
 	char *text = NULL;
@@ -69,7 +69,7 @@ static int without_driver(struct job_run *run, const struct slot *s, bool expire
 		bool linked = functions[i].driver[0] != '\0';
 
 		/* A bridge lets its devices work without one of its own. */
-		if (functions[i].bridge || (linked && (expired || !is_awaited(run, functions[i].address))))
+		if (functions[i].bridge || (linked && !is_awaited(run, functions[i].address)))
 			continue;
 		if (!linked)
 			r = await(run, functions[i].address);
@@ -103,7 +103,7 @@ static void check(struct job_run *run, bool expired)
 		job_run_done(run, ENODEV, NULL);
 		return;
 	}
-	if (without_driver(run, s, expired, &n, &bare) < 0) {
+	if (without_driver(run, s, &n, &bare) < 0) {
 		if (expired)
 			job_run_done(run, ENOMEM, NULL);
 	} else if (n > 0 && !bare) {

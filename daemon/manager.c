@@ -225,6 +225,7 @@ static int on_ready_timer(sd_event_source *source, uint64_t usec, void *userdata
 static void feed(struct manager *m, struct slot *s, enum slot_event event, const char *name, const char *what)
 {
 	enum verdict v = manager_drives(m, s) ? engine_event(m->engine, s->handle, event, manager_now(m)) : VERDICT_FOREIGN;
+
 	journal_event(s, event, what, v);
 	manager_dbus_slot_event(m, s, name, v);
 }

@@ -75,7 +75,7 @@ int worker_link_prepare(struct worker_link *l);
 int worker_link_submit(struct worker_link *l, const struct worker_request *request, worker_handler_t handler,
 		       void *userdata);
 
-/* The worker is to be an ordinary process, not a real-time one as the daemon is. */
+/* The worker is to be an ordinary process, not a real-time one as the daemon is; it stays so. */
 void worker_link_demote(struct worker_link *l);
 
 /* Whether it has nothing to do, so that worker_link_submit() is possible. */

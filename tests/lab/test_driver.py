@@ -32,6 +32,7 @@ def test_a_driver_that_comes_late_ends_the_insert_at_once(g):
     assert "no driver" not in end(g)
 
 
+@pytest.mark.expect_hang
 def test_a_driver_whose_probe_fails_was_never_there(g):
     g.spawn(f"insmod {stuck.MODULE} doomed=1")
     g.wait_until(f"test -e /sys/bus/pci/drivers/{stuck.DRIVER}/0000:*", DONE)   # its link is there while probe() runs
@@ -41,3 +42,11 @@ def test_a_driver_whose_probe_fails_was_never_there(g):
     assert stuck.job(g, SLOT)["step"] == "confirm"
     stuck.release(g)
     assert "no driver bound to" in end(g)
+
+
+@pytest.mark.expect_hang
+def test_a_probe_that_takes_longer_than_the_wait_is_told(g):
+    g.spawn(f"insmod {stuck.MODULE} doomed=1")
+    assert "no driver bound to" in end(g)   # though its link is there
+    assert g.out(f"ls -d /sys/bus/pci/drivers/{stuck.DRIVER}/0000:*")
+    stuck.release(g)
