@@ -214,7 +214,7 @@ static int run_verb(const struct options *o, int argc, char **argv)
 		return usage_error("'%s' takes no argument, but there is '%s'", verb->name, argv[1 + verb->max_arguments]);
 	for (int i = 1; i <= n; i++)
 		if (!*argv[i])
-			return usage_error("an argument of '%s' is empty; is a variable not set?", verb->name);
+			return usage_error("an argument of '%s' is empty (a variable that is not set?)", verb->name);
 	r = check_options(verb, o);
 	if (r != EXIT_CODE_OK)
 		return r;
