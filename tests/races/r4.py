@@ -12,8 +12,6 @@ SLOTS = (1, 2, 3, 4, 5, 6)
 # States of an eject in which the card goes. An eject without a window is checked at
 # once, and waits for its turn while others commit.
 STATES = ("grace", "checking", "quiescing", "committing", "settling")
-MODULE = "/usr/local/lib/lab-modules/hpslow.ko"
-SLOW = 150          # milliseconds that a commit takes longer: else it is over before it is told
 LATER = 0.05        # seconds after a state was seen, at most; the window may last longer
 WINDOW = 4.5
 DEADLINE = 30
@@ -37,10 +35,6 @@ class Puller:
         """The registers say again what is so."""
         self.client.inject(slot, "LINK_UP")
         self.client.inject(slot, "PRESENCE_FOUND")
-
-
-def slow(g):
-    g.run(f"insmod {MODULE} ms={SLOW}")
 
 
 def fill(g):

@@ -3,6 +3,7 @@
 
 import collections
 
+from lab import slow
 from races import r4, witness
 
 
@@ -10,7 +11,7 @@ def test_a_card_may_be_pulled_in_each_state_of_its_eject(guest, tally, rounds):
     count = tally("R4", "hotplugd")
     g = guest("flat", fresh=True)
     puller = r4.Puller(g)
-    r4.slow(g)
+    slow.commits(g)
     hits = collections.Counter()
     for number in range(rounds):
         r4.fill(g)

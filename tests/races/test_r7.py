@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """R7 under hotplugd. A round is one kill."""
 
+from lab import slow
 from lab.shim import Client
 from races import r7, witness
 
@@ -8,6 +9,7 @@ from races import r7, witness
 def test_no_job_and_no_press_is_lost_to_kill_9(guest, tally, rounds):
     count = tally("R7", "hotplugd")
     g = guest(r7.TOPOLOGY, fresh=True)
+    slow.commits(g)
     shim = Client(g, listen=False)
     presses = witness.Presses(g)
     jobs = r7.Jobs(g)
