@@ -300,17 +300,17 @@ enum exit_code client_subscribe(struct client *c, const char *match, sd_bus_mess
 				void *userdata)
 {
 	_cleanup_free_ char *rule = xasprintf("type='signal',sender='%s',%s", BUS_NAME, match);
-	int r = sd_bus_add_match_async(c->bus, NULL, rule, handler, NULL, userdata);
+	int r = sd_bus_add_match(c->bus, NULL, rule, handler, userdata);
 
 	return r < 0 ? client_bus_error("cannot subscribe to signals of hotplugd", r) : EXIT_CODE_OK;
 }
 
 enum exit_code client_subscribe_owner(struct client *c, sd_bus_message_handler_t handler, void *userdata)
 {
-	int r = sd_bus_add_match_async(c->bus, NULL,
-				       "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
-				       "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" BUS_NAME "'",
-				       handler, NULL, userdata);
+	int r = sd_bus_add_match(c->bus, NULL,
+				 "type='signal',sender='org.freedesktop.DBus',path='/org/freedesktop/DBus',"
+				 "interface='org.freedesktop.DBus',member='NameOwnerChanged',arg0='" BUS_NAME "'",
+				 handler, userdata);
 
 	return r < 0 ? client_bus_error("cannot subscribe to signals of the bus", r) : EXIT_CODE_OK;
 }

@@ -55,9 +55,8 @@ int client_get_all(struct client *c, const char *path, const char *interface, sd
 /* How long to wait for the answer of a call that may ask for a password. */
 uint64_t client_call_timeout(const struct client *c);
 
-/* Subscribes to signals of the daemon: the bus takes messages in their order, so that
- * nothing that is asked for later goes unseen. Should the bus refuse, sd-bus ends the
- * connection, and the next call tells. match is a part of a match rule. */
+/* Subscribes to signals of the daemon; waits until the bus confirms, so that
+ * nothing that is done later goes unseen. match is a part of a match rule. */
 enum exit_code client_subscribe(struct client *c, const char *match, sd_bus_message_handler_t handler,
 				void *userdata);
 

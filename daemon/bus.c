@@ -20,7 +20,6 @@
 #define RETRY_USEC  (250 * USEC_PER_MSEC)
 #define RETRIES_MAX 40 /* ten seconds */
 #define MESSAGES_A_TURN 8
-#define TURN_USEC (10 * USEC_PER_MSEC)
 /* What the bus answers to RequestName. */
 #define NAME_REPLY_OWNER 1
 #define NAME_REPLY_EXISTS 3
@@ -36,27 +35,17 @@ struct bus_name {
 	unsigned int retries;
 };
 
-static uint64_t now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
-}
-
 /*
  * sd-bus handles one message a turn of the loop, and a turn can take long while devices
  * come and go: of sixteen ejects asked for at once the last would be known a second
  * after the first, and commits would wait for requests. So some more are handled in each
- * turn, few enough that whoever floods the bus keeps nobody else waiting: a commit that
- * is due, say.
+ * turn, few enough that whoever floods the bus keeps nobody else waiting.
  */
 static int on_turn(sd_event_source *source, void *userdata)
 {
 	sd_bus *bus = userdata;
-	uint64_t end = now() + TURN_USEC;
 
-	for (int i = 0; i < MESSAGES_A_TURN && sd_bus_get_event(bus) && now() < end; i++)
+	for (int i = 0; i < MESSAGES_A_TURN && sd_bus_get_event(bus); i++)
 		if (sd_bus_process(bus, NULL) <= 0)
 			break; /* what is wrong the bus's own source sees too */
 	return 0;
@@ -189,6 +178,14 @@ struct bus_name *bus_name_free(struct bus_name *n)
 	sd_bus_unref(n->bus);
 	free(n);
 	return NULL;
+}
+
+static uint64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
 sd_bus *bus_close(sd_bus *bus)

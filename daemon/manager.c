@@ -508,8 +508,6 @@ static int manager_start(struct manager *m)
 
 	if (r >= 0)
 		r = add_timer(m, on_engine_timer, false, 0, &m->engine_timer);
-	if (r >= 0) /* a commit that is due does not wait for requests of others */
-		r = sd_event_source_set_priority(m->engine_timer, SD_EVENT_PRIORITY_IMPORTANT);
 	m->engine_deadline = USEC_INFINITY;
 	if (r >= 0)
 		r = later_new(&m->later, m->event, LATER_USEC, LATE_USEC, on_later, m);

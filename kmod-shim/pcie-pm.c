@@ -90,7 +90,7 @@ int hps_pcie_resume_noirq(struct pcie_device *service)
 	if (!pcie)
 		return 0;
 	hps_pcie_was_restored(pcie);
-	hps_pcie_clear_flaps(pcie, 0);
+	pcie_capability_write_word(service->port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS);
 	hps_card_check(&pcie->slot, true);
 	return 0;
 }
@@ -175,7 +175,7 @@ int hps_pcie_slot_reset(struct pcie_device *service)
 		return 0;
 	WRITE_ONCE(pcie->restoring, true);
 	WRITE_ONCE(pcie->resetting, true);
-	hps_pcie_clear_flaps(pcie, 0);
+	pcie_capability_write_word(service->port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS);
 	hps_slot_queue_work(&pcie->slot, &pcie->restore_work, hps_wq);
 	hps_slot_put(&pcie->slot);
 	return 0;
@@ -204,7 +204,8 @@ void hps_pcie_restore_work(struct work_struct *work)
 		hps_pcie_write_command(pcie, 0, HPS_PCIE_NOTIFY);
 		hps_pcie_wait_command(pcie);
 		saw |= hps_pcie_overslept(pcie);
-		hps_pcie_clear_flaps(pcie, PCI_EXP_SLTSTA_CC);
+		pcie_capability_write_word(slot->port, PCI_EXP_SLTSTA,
+					   HPS_PCIE_FLAPS | PCI_EXP_SLTSTA_CC);
 		WRITE_ONCE(pcie->resetting, false);
 		hps_pcie_restore(pcie, wanted);
 		WRITE_ONCE(pcie->restoring, false);

@@ -40,13 +40,6 @@ int hps_pcie_read(struct hps_pcie *pcie, int reg, u16 *value)
 	return error;
 }
 
-/* Clears what changes of link and presence have left in Slot Status, and @others. */
-void hps_pcie_clear_flaps(struct hps_pcie *pcie, u16 others)
-{
-	WRITE_ONCE(pcie->link_changed, jiffies);
-	pcie_capability_write_word(pcie->slot.port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS | others);
-}
-
 static bool hps_pcie_interrupts(const struct hps_pcie *pcie)
 {
 	const u16 bits = PCI_EXP_SLTCTL_HPIE | PCI_EXP_SLTCTL_CCIE;
@@ -207,28 +200,6 @@ static bool hps_pcie_level(struct hps_slot *slot, struct hps_level *level)
 	return true;
 }
 
-/*
- * Is the slot on, and has its link been up for so long that the card is ready for
- * configuration requests (PCIe r6.0, sec 6.6.1)? Slots without a power controller are
- * always on.
- */
-static bool hps_pcie_is_up(struct hps_pcie *pcie)
-{
-	u16 status, link, control;
-	struct hps_level level;
-
-	if (!pcie->link_reporting || !hps_slot_status(&pcie->slot, &level) ||
-	    !(level.status & HPSHIM_STATUS_POWER) ||
-	    hps_pcie_read(pcie, PCI_EXP_LNKCTL, &control) || control & PCI_EXP_LNKCTL_LD ||
-	    hps_pcie_read(pcie, PCI_EXP_LNKSTA, &link) || !(link & PCI_EXP_LNKSTA_DLLLA) ||
-	    hps_pcie_read(pcie, PCI_EXP_SLTSTA, &status) || status & PCI_EXP_SLTSTA_DLLSC)
-		return false;
-	/* A change that is not in the status any more was noted before it was cleared. */
-	smp_rmb();
-	return time_after(jiffies, READ_ONCE(pcie->link_changed) +
-			  msecs_to_jiffies(HPS_LINK_SETTLE_MS));
-}
-
 static int hps_pcie_switch_on(struct hps_pcie *pcie)
 {
 	struct pci_dev *port = pcie->slot.port;
@@ -327,13 +298,13 @@ static int hps_pcie_wait_link(struct hps_pcie *pcie, const char **report)
 	return hps_slot_sleep(&pcie->slot, HPS_LINK_SETTLE_MS) ? 0 : -ECANCELED;
 }
 
-static int hps_pcie_bring_up(struct hps_pcie *pcie, bool up, const char **report)
+static int hps_pcie_bring_up(struct hps_pcie *pcie, const char **report)
 {
 	struct hps_level level;
 	u16 link, status;
 	int rc;
 
-	rc = up ? 0 : hps_pcie_wait_link(pcie, report);
+	rc = hps_pcie_wait_link(pcie, report);
 	if (rc)
 		return rc;
 	if (pcie->inband_disabled) {
@@ -369,7 +340,6 @@ static int hps_pcie_power_on(struct hps_slot *slot, const char **report)
 {
 	struct hps_pcie *pcie = to_hps_pcie(slot);
 	struct hps_level level;
-	bool up;
 	int error;
 
 	hps_slot_status(slot, &level);
@@ -381,11 +351,10 @@ static int hps_pcie_power_on(struct hps_slot *slot, const char **report)
 		*report = "latch is open";
 		return -EPERM;
 	}
-	up = hps_pcie_is_up(pcie);
 	error = hps_pcie_switch_on(pcie);
 	if (error)
 		return error;
-	error = hps_pcie_bring_up(pcie, up, report);
+	error = hps_pcie_bring_up(pcie, report);
 	if (error == -ECANCELED && READ_ONCE(slot->dead))
 		return -ENODEV;
 	if (error == -ETIMEDOUT || error == -ENOLINK) {
@@ -518,7 +487,7 @@ static int hps_pcie_reset_held(struct hps_slot *slot)
 
 	mutex_lock(&pcie->command);
 	if (!slot->dead) {
-		hps_pcie_clear_flaps(pcie, 0);
+		pcie_capability_write_word(slot->port, PCI_EXP_SLTSTA, HPS_PCIE_FLAPS);
 		WRITE_ONCE(pcie->resetting, false);
 		hps_pcie_write_command(pcie, enables, enables);
 	}

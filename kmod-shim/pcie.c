@@ -73,8 +73,6 @@ static irqreturn_t hps_pcie_irq(int irq, void *data)
 		if (!status)
 			break;
 		events |= status;
-		if (status & PCI_EXP_SLTSTA_DLLSC)
-			WRITE_ONCE(pcie->link_changed, jiffies);
 		pcie_capability_write_word(port, PCI_EXP_SLTSTA, status);
 	} while (pci_dev_msi_enabled(port));
 
@@ -170,7 +168,7 @@ static bool hps_pcie_start(struct hps_pcie *pcie)
 
 	mutex_lock(&pcie->command);
 	pcie_capability_read_word(port, PCI_EXP_SLTSTA, &status);
-	hps_pcie_clear_flaps(pcie, HPS_PCIE_EVENTS);
+	pcie_capability_write_word(port, PCI_EXP_SLTSTA, HPS_PCIE_EVENTS);
 	hps_pcie_write_command(pcie, pcie->inband_control ? PCI_EXP_SLTCTL_IBPD_DISABLE : 0,
 			       HPS_PCIE_NOTIFY);
 	hps_pcie_wait_command(pcie);

@@ -38,8 +38,6 @@
  * @started: jiffies when it was
  * @queue: woken by command completion
  * @fault: power fault latched until next power-on
- * @link_changed: jiffies when the link was last seen to have changed; set before
- *	Slot Status forgets it
  * @resetting: link and presence changes are our own doing
  * @restoring: error recovery has reset the port, and @restore_work has not yet put it
  *	right; cleared under @command
@@ -64,7 +62,6 @@ struct hps_pcie {
 	wait_queue_head_t queue;
 
 	bool fault;
-	unsigned long link_changed;
 	bool resetting;
 	bool restoring;
 	struct delayed_work poll_work;
@@ -83,7 +80,6 @@ u32 hps_pcie_told(u16 status);
 /* pcie-power.c */
 extern const struct hps_slot_ops hps_pcie_ops;
 int hps_pcie_read(struct hps_pcie *pcie, int reg, u16 *value);
-void hps_pcie_clear_flaps(struct hps_pcie *pcie, u16 others);
 int hps_pcie_write_command(struct hps_pcie *pcie, u16 value, u16 mask);
 void hps_pcie_wait_command(struct hps_pcie *pcie);
 bool hps_pcie_is_blank(struct hps_pcie *pcie);
