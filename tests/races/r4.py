@@ -49,7 +49,8 @@ def fill(g):
 
 def race(g, puller, rng, log_start, hits):
     """Eject all slots, by button or together by hpctl, and pull each card in a state
-    of its own; note in `hits` the states that the cards were pulled in."""
+    of its own; note in `hits` the states that were told last before the pulls: on a busy
+    machine a short one may be over by then."""
     ids = puller.slots()
     targets = list(STATES) + [rng.choice(STATES)]
     rng.shuffle(targets)

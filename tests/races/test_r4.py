@@ -17,5 +17,5 @@ def test_a_card_may_be_pulled_in_each_state_of_its_eject(guest, tally, rounds):
         r4.fill(g)
         witness.judge(g, count, lambda start: r4.race(g, puller, count.random(number), start, hits))
     witness.hangs_would_show(g)
-    count.remark = "cards pulled in " + ", ".join(f"{state} {hits[state]}" for state in hits)
+    count.remark = "cards pulled when it told of " + ", ".join(f"{state} {hits[state]}" for state in hits)
     assert set(r4.STATES) - {"checking"} <= set(hits), hits
