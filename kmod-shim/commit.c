@@ -21,13 +21,17 @@
 #include "service.h"
 #include "slot.h"
 
-/* Nothing may come from a device that is about to lose its power. */
+/*
+ * Nothing may come from a device that is about to lose its power. Nor may one
+ * that keeps it, as the slot cannot switch it off, answer at addresses that are
+ * not its own any more.
+ */
 static void hps_commit_quiet(struct pci_dev *pdev)
 {
 	u16 command;
 
 	pci_read_config_word(pdev, PCI_COMMAND, &command);
-	command &= ~(PCI_COMMAND_MASTER | PCI_COMMAND_SERR);
+	command &= ~(PCI_COMMAND_MASTER | PCI_COMMAND_SERR | PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
 	command |= PCI_COMMAND_INTX_DISABLE;
 	pci_write_config_word(pdev, PCI_COMMAND, command);
 }
@@ -79,7 +83,7 @@ static int hps_commit_rescan(struct hps_slot *slot)
 	for_each_pci_bridge(pdev, bus)
 		if (hps_slot_holds(slot, pdev))
 			pci_hp_add_bridge(pdev);
-	pci_assign_unassigned_bridge_resources(slot->port);
+	hps_assign(slot);
 	pcie_bus_configure_settings(bus);
 	pci_bus_add_devices(bus);
 	return 0;

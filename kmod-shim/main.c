@@ -14,6 +14,7 @@
  *	card.c			whether a card is still the one whose devices are there
  *	controller.c, port.c	who the controller is, which ports are ours
  *	commit.c		removal and rescan of a slot's devices
+ *	assign.c		addresses for those that came
  *	legacy.c		/sys/bus/pci/slots
  */
 #include <linux/module.h>

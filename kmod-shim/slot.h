@@ -284,6 +284,9 @@ bool hps_card_check_config(struct hps_slot *slot);
 void hps_card_asleep(struct hps_slot *slot);
 void hps_card_awake(struct hps_slot *slot);
 
+/* assign.c */
+void hps_assign(struct hps_slot *slot);
+
 /* commit.c */
 extern const struct attribute_group *hps_commit_groups[];
 

@@ -12,6 +12,7 @@ KINDS = {
     "virtio-blk": ("virtio-blk-pci", "block", "virtio-pci"),
     "edu": ("edu", None, "hpstuck"),    # tests/lab/modules
     "e1000e": ("e1000e", "net", "e1000e"),
+    "testdev": ("pci-testdev", None, None),     # no driver; membar=BYTES is its memory
     "virtio-net": ("virtio-net-pci", "net", "virtio-pci"),
 }
 

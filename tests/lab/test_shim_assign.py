@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""hpshim by itself: addresses of the devices that come into a slot."""
+
+import re
+
+import pytest
+
+from lab.flat import PORTS, bring_up, drive, eject, flat, shim     # noqa: F401
+from lab.shim import INDICATOR, Client, bare, commit     # noqa: F401
+
+MIB = 1 << 20
+
+
+def windows_set(g, bus):
+    """How often the kernel has written the windows of the bridge to a bus."""
+    return len(re.findall(rf"PCI bridge to \[bus {bus}[\]-]", g.out("dmesg")))
+
+
+def regions(g, device):
+    """{number: (first address, size)} of what a device has."""
+    lines = g.out(f"cat /sys/bus/pci/devices/{device}/resource").splitlines()
+    found = {number: [int(word, 16) for word in line.split()] for number, line in enumerate(lines)}
+    return {number: (start, end - start + 1) for number, (start, end, _) in found.items() if end}
+
+
+def mapped(g, card):
+    """Where the VMM has the regions of a card, if it answers there at all."""
+    def walk(devices):
+        for device in devices:
+            yield device
+            yield from walk(device.get("pci_bridge", {}).get("devices", ()))
+
+    found, = (device for bus in g.qmp("query-pci") for device in walk(bus["devices"])
+              if device["qdev_id"] == card)
+    return {region["bar"]: region["address"] for region in found["regions"] if 0 <= region["address"] < 1 << 63}
+
+
+def reads(g):
+    g.wait_until("test -b /dev/nvme0n1", 20)
+    g.run("dd if=/dev/nvme0n1 of=/dev/null bs=4k count=16 iflag=direct")
+
+
+def test_a_card_that_fits_leaves_the_windows_of_its_port_alone(flat, shim):
+    slot = shim.adopt(PORTS[2])["3"]
+    before = windows_set(flat, "03")
+    card = flat.plug("nvme", 3)
+    bring_up(flat, shim, slot)
+    assert windows_set(flat, "03") == before
+    has = regions(flat, flat.address(3) + ".0")
+    assert has and mapped(flat, card) == {number: start for number, (start, _) in has.items()}
+    reads(flat)
+    eject(flat, shim, slot)
+
+
+def test_a_card_that_does_not_fit_gets_larger_windows(flat, shim):
+    slot = shim.adopt(PORTS[2])["3"]
+    before = windows_set(flat, "03")
+    card = flat.plug("testdev", 3, membar=64 * MIB)
+    shim.event("BUTTON", SLOT=slot["SLOT"])
+    assert shim.op("SET_POWER", SLOT=slot["SLOT"], VALUE=1)["ERRNO"] == 0
+    assert commit(flat, "rescan", slot["ADDRESS"], slot["GENERATION"]) is None
+    assert windows_set(flat, "03") > before
+    has = regions(flat, "0000:03:00.0")
+    assert max(size for _, size in has.values()) == 64 * MIB and all(start for start, _ in has.values())
+    flat.run("setpci -s 03:00.0 COMMAND=0003")
+    assert mapped(flat, card) == {number: start for number, (start, _) in has.items()}
+    assert commit(flat, "remove", slot["ADDRESS"], slot["GENERATION"]) is None
+    assert shim.op("SET_POWER", SLOT=slot["SLOT"], VALUE=0)["ERRNO"] == 0
+    assert shim.op("SET_POWER_INDICATOR", SLOT=slot["SLOT"], VALUE=INDICATOR["OFF"])["ERRNO"] == 0
+    flat.wait_deleted(card)
+    # and what is smaller fits afterwards
+    flat.plug("nvme", 3)
+    bring_up(flat, shim, slot)
+    reads(flat)
+    eject(flat, shim, slot)
+
+
+def test_what_was_removed_answers_at_no_address_until_it_is_found_again(flat, shim, drive):
+    card = flat.card(3)
+    assert mapped(flat, card)
+    assert commit(flat, "remove", drive["ADDRESS"]) is None
+    assert not mapped(flat, card)
+    assert commit(flat, "rescan", drive["ADDRESS"]) is None
+    flat.wait_bound(3, "nvme", 40)
+    assert mapped(flat, card)
+    reads(flat)
+    eject(flat, shim, drive)
