@@ -18,7 +18,8 @@
  * Of the resources of @slot that have no address the largest, for that is
  * aligned to the most; the first of those that are alike. NULL if all have one.
  */
-static struct resource *hps_assign_next(struct hps_slot *slot, struct pci_dev **ret_pdev, int *ret_number)
+static struct resource *hps_assign_next(struct hps_slot *slot, struct pci_dev **ret_pdev,
+					int *ret_number)
 {
 	struct resource *largest = NULL;
 	struct pci_dev *pdev;
@@ -51,7 +52,7 @@ static bool hps_assign_has_window(struct pci_bus *bus, const struct resource *re
 	pci_bus_for_each_resource(bus, window, i) {
 		if (!window || !window->parent || resource_type(window) != resource_type(res))
 			continue;
-		/* A prefetchable window is for prefetchable memory only, one above 4 GiB for 64 bits. */
+		/* Prefetchable memory only, and in a window of 64 bits only what has as many. */
 		if ((window->flags & IORESOURCE_PREFETCH) && (window->flags & ~res->flags & needed))
 			continue;
 		if (resource_size(window) >= resource_size(res))
@@ -98,7 +99,8 @@ void hps_assign(struct hps_slot *slot)
 			res = hps_assign_next(slot, &pdev, &number);
 			if (!res)
 				return;
-		} while (hps_assign_has_window(pdev->bus, res) && !pci_assign_resource(pdev, number));
+		} while (hps_assign_has_window(pdev->bus, res) &&
+			 !pci_assign_resource(pdev, number));
 	}
 	pci_assign_unassigned_bridge_resources(slot->port);
 }
