@@ -14,9 +14,43 @@
 #include <linux/pci.h>
 #include "slot.h"
 
+/* What has rules of its own is the kernel's business. */
+static bool hps_assign_is_plain(struct pci_dev *pdev)
+{
+	switch (pdev->class >> 8) {
+	case PCI_CLASS_NOT_DEFINED:
+	case PCI_CLASS_BRIDGE_HOST:
+	case PCI_CLASS_SYSTEM_PIC:
+		return false;
+	}
+	if (pci_is_bridge(pdev))
+		return false;
+	for (int i = 0; i < PCI_BRIDGE_RESOURCES; i++) {
+		struct resource *res = &pdev->resource[i];
+
+		if (!res->flags || res->parent)
+			continue;
+		/* Of virtual functions, aligned to less than their size; at a fixed address. */
+		if (i > PCI_ROM_RESOURCE ||
+		    (res->flags & (IORESOURCE_PCI_FIXED | IORESOURCE_STARTALIGN)))
+			return false;
+	}
+	return true;
+}
+
+static bool hps_assign_all_plain(struct hps_slot *slot)
+{
+	struct pci_dev *pdev;
+
+	list_for_each_entry(pdev, &slot->port->subordinate->devices, bus_list)
+		if (hps_slot_holds(slot, pdev) && !hps_assign_is_plain(pdev))
+			return false;
+	return true;
+}
+
 /*
- * Of the resources of @slot that have no address the largest, for that is
- * aligned to the most; the first of those that are alike. NULL if all have one.
+ * Of the resources of @slot that have no address the largest, for it is aligned to
+ * its size; the first of those that are alike. NULL if all have one.
  */
 static struct resource *hps_assign_next(struct hps_slot *slot, struct pci_dev **ret_pdev,
 					int *ret_number)
@@ -27,10 +61,10 @@ static struct resource *hps_assign_next(struct hps_slot *slot, struct pci_dev **
 	list_for_each_entry(pdev, &slot->port->subordinate->devices, bus_list) {
 		if (!hps_slot_holds(slot, pdev))
 			continue;
-		for (int i = 0; i < PCI_BRIDGE_RESOURCES; i++) {
+		for (int i = 0; i <= PCI_ROM_RESOURCE; i++) {
 			struct resource *res = &pdev->resource[i];
 
-			if (!res->flags || res->parent || (res->flags & IORESOURCE_PCI_FIXED))
+			if (!res->flags || res->parent)
 				continue;
 			if (largest && resource_size(res) <= resource_size(largest))
 				continue;
@@ -42,43 +76,71 @@ static struct resource *hps_assign_next(struct hps_slot *slot, struct pci_dev **
 	return largest;
 }
 
-/* Whether a window of @bus takes what is like @res: if not, one has to be made. */
-static bool hps_assign_has_window(struct pci_bus *bus, const struct resource *res)
+/* The window of @port that the kernel would make for what is like @res. */
+static int hps_assign_window(struct pci_dev *port, const struct resource *res)
 {
-	const unsigned long needed = IORESOURCE_PREFETCH | IORESOURCE_MEM_64;
-	struct resource *window;
-	int i;
-
-	pci_bus_for_each_resource(bus, window, i) {
-		if (!window || !window->parent || resource_type(window) != resource_type(res))
-			continue;
-		/* Prefetchable memory only, and in a window of 64 bits only what has as many. */
-		if ((window->flags & IORESOURCE_PREFETCH) && (window->flags & ~res->flags & needed))
-			continue;
-		if (resource_size(window) >= resource_size(res))
-			return true;
-	}
-	return false;
+	if (resource_type(res) == IORESOURCE_IO)
+		return PCI_BRIDGE_IO_WINDOW;
+	if ((res->flags & IORESOURCE_PREFETCH) && port->pref_window &&
+	    ((res->flags & IORESOURCE_MEM_64) || !port->pref_64_window))
+		return PCI_BRIDGE_PREF_MEM_WINDOW;
+	return PCI_BRIDGE_MEM_WINDOW;
 }
 
-/* Bridges need windows of their own, and the kernel has rules for what has no proper class. */
-static bool hps_assign_is_plain(struct hps_slot *slot)
+static bool hps_assign_io_is_open(struct pci_dev *port, const struct pci_bus_region *region)
 {
-	struct pci_dev *pdev;
+	u8 mask = port->io_window_1k ? PCI_IO_1K_RANGE_MASK : PCI_IO_RANGE_MASK;
+	u32 upper;
+	u16 range;
 
-	list_for_each_entry(pdev, &slot->port->subordinate->devices, bus_list) {
-		if (!hps_slot_holds(slot, pdev))
-			continue;
-		switch (pdev->class >> 8) {
-		case PCI_CLASS_NOT_DEFINED:
-		case PCI_CLASS_BRIDGE_HOST:
-		case PCI_CLASS_SYSTEM_PIC:
-			return false;
-		}
-		if (pci_is_bridge(pdev))
-			return false;
+	pci_read_config_word(port, PCI_IO_BASE, &range);
+	pci_read_config_dword(port, PCI_IO_BASE_UPPER16, &upper);
+	return (range & mask) == (region->start >> 8 & mask) &&
+	       (range >> 8 & mask) == (region->end >> 8 & mask) &&
+	       upper == ((region->end & 0xffff0000) | region->start >> 16);
+}
+
+static bool hps_assign_memory_is_open(struct pci_dev *port, const struct pci_bus_region *region,
+				      int base)
+{
+	u32 range, start = 0, end = 0;
+
+	pci_read_config_dword(port, base, &range);
+	if (base == PCI_PREF_MEMORY_BASE && port->pref_64_window) {
+		pci_read_config_dword(port, PCI_PREF_BASE_UPPER32, &start);
+		pci_read_config_dword(port, PCI_PREF_LIMIT_UPPER32, &end);
 	}
-	return true;
+	return (range << 16 & 0xfff00000) == (region->start & 0xfff00000) &&
+	       (range & 0xfff00000) == (region->end & 0xfff00000) &&
+	       start == upper_32_bits(region->start) && end == upper_32_bits(region->end);
+}
+
+/*
+ * Whether a window is in the port as it is in the books. The kernel does not write
+ * one that a rescan makes for a port that is enabled already, and error recovery may
+ * have put back older ones.
+ */
+static bool hps_assign_is_open(struct pci_dev *port, int window)
+{
+	struct pci_bus_region region;
+	u16 command;
+
+	pcibios_resource_to_bus(port->bus, &region, &port->resource[window]);
+	pci_read_config_word(port, PCI_COMMAND, &command);
+	if (window == PCI_BRIDGE_IO_WINDOW)
+		return (command & PCI_COMMAND_IO) && hps_assign_io_is_open(port, &region);
+	return (command & PCI_COMMAND_MEMORY) &&
+	       hps_assign_memory_is_open(port, &region, window == PCI_BRIDGE_MEM_WINDOW ?
+					 PCI_MEMORY_BASE : PCI_PREF_MEMORY_BASE);
+}
+
+static bool hps_assign_has_window(struct pci_dev *port, const struct resource *res)
+{
+	int number = hps_assign_window(port, res);
+	const struct resource *window = &port->resource[number];
+
+	return window->parent && resource_size(window) >= resource_size(res) &&
+	       hps_assign_is_open(port, number);
 }
 
 /**
@@ -94,12 +156,12 @@ void hps_assign(struct hps_slot *slot)
 	struct resource *res;
 	int number;
 
-	if (hps_assign_is_plain(slot)) {
+	if (hps_assign_all_plain(slot)) {
 		do {
 			res = hps_assign_next(slot, &pdev, &number);
 			if (!res)
 				return;
-		} while (hps_assign_has_window(pdev->bus, res) &&
+		} while (hps_assign_has_window(slot->port, res) &&
 			 !pci_assign_resource(pdev, number));
 	}
 	pci_assign_unassigned_bridge_resources(slot->port);

@@ -124,14 +124,15 @@ static bool hps_card_is_lost(const struct pci_dev *pdev)
 	return pdev->error_state == pci_channel_io_perm_failure;
 }
 
-/* Its driver has enabled it, and it knows nothing of that. */
+/* Its driver has enabled it, and it knows nothing of that; no commit has quieted it, either. */
 static bool hps_card_is_blank(struct pci_dev *pdev)
 {
 	u16 command;
 
 	return pci_is_enabled(pdev) && !hps_card_is_lost(pdev) &&
 	       !pci_read_config_word(pdev, PCI_COMMAND, &command) &&
-	       !(command & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER));
+	       !(command & (PCI_COMMAND_IO | PCI_COMMAND_MEMORY | PCI_COMMAND_MASTER)) &&
+	       device_is_registered(&pdev->dev);
 }
 
 static void hps_card_lose(struct hps_slot *slot, const char *why)

@@ -31,7 +31,9 @@ static void hps_commit_quiet(struct pci_dev *pdev)
 	u16 command;
 
 	pci_read_config_word(pdev, PCI_COMMAND, &command);
-	command &= ~(PCI_COMMAND_MASTER | PCI_COMMAND_SERR | PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
+	command &= ~(PCI_COMMAND_MASTER | PCI_COMMAND_SERR);
+	if (!pdev->mmio_always_on)
+		command &= ~(PCI_COMMAND_IO | PCI_COMMAND_MEMORY);
 	command |= PCI_COMMAND_INTX_DISABLE;
 	pci_write_config_word(pdev, PCI_COMMAND, command);
 }
