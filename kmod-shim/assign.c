@@ -50,10 +50,9 @@ static bool hps_assign_all_plain(struct hps_slot *slot)
 
 /*
  * Of the resources of @slot that have no address the largest, for it is aligned to
- * its size; the first of those that are alike. NULL if all have one.
+ * its size; the first of those that are alike. Returns whether there is one.
  */
-static struct resource *hps_assign_next(struct hps_slot *slot, struct pci_dev **ret_pdev,
-					int *ret_number)
+static bool hps_assign_next(struct hps_slot *slot, struct pci_dev **ret_pdev, int *ret_number)
 {
 	struct resource *largest = NULL;
 	struct pci_dev *pdev;
@@ -134,13 +133,19 @@ static bool hps_assign_is_open(struct pci_dev *port, int window)
 					 PCI_MEMORY_BASE : PCI_PREF_MEMORY_BASE);
 }
 
-static bool hps_assign_has_window(struct pci_dev *port, const struct resource *res)
+/*
+ * Puts a resource into the window that it belongs into. Not done, or not sure: it
+ * may be in another one, at which nobody has looked.
+ */
+static bool hps_assign_one(struct pci_dev *port, struct pci_dev *pdev, int number)
 {
-	int number = hps_assign_window(port, res);
-	const struct resource *window = &port->resource[number];
+	struct resource *res = &pdev->resource[number];
+	int window = hps_assign_window(port, res);
 
-	return window->parent && resource_size(window) >= resource_size(res) &&
-	       hps_assign_is_open(port, number);
+	return port->resource[window].parent &&
+	       resource_size(&port->resource[window]) >= resource_size(res) &&
+	       hps_assign_is_open(port, window) && !pci_assign_resource(pdev, number) &&
+	       res->parent == &port->resource[window];
 }
 
 /**
@@ -153,16 +158,15 @@ static bool hps_assign_has_window(struct pci_dev *port, const struct resource *r
 void hps_assign(struct hps_slot *slot)
 {
 	struct pci_dev *pdev;
-	struct resource *res;
 	int number;
 
 	if (hps_assign_all_plain(slot)) {
 		do {
-			res = hps_assign_next(slot, &pdev, &number);
-			if (!res)
+			if (!hps_assign_next(slot, &pdev, &number)) {
+				pci_set_master(slot->port); /* should it have lost that */
 				return;
-		} while (hps_assign_has_window(slot->port, res) &&
-			 !pci_assign_resource(pdev, number));
+			}
+		} while (hps_assign_one(slot->port, pdev, number));
 	}
 	pci_assign_unassigned_bridge_resources(slot->port);
 }

@@ -10,6 +10,8 @@ from lab.flat import PORTS, bring_up, drive, eject, flat, shim     # noqa: F401
 from lab.shim import INDICATOR, Client, bare, commit     # noqa: F401
 
 MIB = 1 << 20
+# Base and limit together.
+WINDOWS = ("IO_BASE.w", "MEMORY_BASE.l", "PREF_MEMORY_BASE.l", "PREF_BASE_UPPER32.l", "PREF_LIMIT_UPPER32.l")
 
 
 def windows_set(g, bus):
@@ -45,6 +47,15 @@ def assert_answers(g, card, device):
     return has
 
 
+def assert_reachable(g, port, has):
+    """Every address in memory is in a window that the port itself has."""
+    _, memory, pref, base, limit = (int(word, 16) for word in g.out(f"setpci -s {port} {' '.join(WINDOWS)}").split())
+    windows = [((range << 16 & 0xfff00000) | low << 32, range & 0xfff00000 | 0xfffff | high << 32)
+               for range, low, high in ((memory, 0, 0), (pref, base, limit))]
+    for start, size in has.values():
+        assert start < 65536 or any(first <= start and start + size - 1 <= last for first, last in windows)
+
+
 def reads(g):
     g.wait_until("test -b /dev/nvme0n1", 20)
     g.run("dd if=/dev/nvme0n1 of=/dev/null bs=4k count=16 iflag=direct")
@@ -70,14 +81,16 @@ def test_a_card_that_fits_leaves_the_windows_of_its_port_alone(flat, shim, kind)
     assert windows_set(flat, "03") == before
     has = assert_answers(flat, card, flat.address(3) + ".0")
     assert any(start < 65536 for start, _ in has.values()) == (kind == "e1000e")
+    assert_reachable(flat, PORTS[2], has)
     eject(flat, shim, slot)
 
 
 @pytest.mark.parametrize("window", ["MEMORY_BASE=fff0", *(pytest.param(other, marks=pytest.mark.long) for other in (
-    "PREF_MEMORY_BASE=fff0", "IO_BASE.w=00f0", "COMMAND=0000:0003"))])
+    "PREF_MEMORY_BASE=fff0", "PREF_BASE_UPPER32=7", "PREF_LIMIT_UPPER32=7", "IO_BASE.w=00f0",
+    "COMMAND=0000:0003"))])
 def test_a_window_that_the_port_has_lost_is_written_again(flat, shim, window):
     slot = shim.adopt(PORTS[2])["3"]
-    windows = f"setpci -s {PORTS[2]} COMMAND IO_BASE.w MEMORY_BASE.l PREF_MEMORY_BASE.l"
+    windows = f"setpci -s {PORTS[2]} COMMAND {' '.join(WINDOWS)}"
     before = flat.out(windows)
     flat.run(f"setpci -s {PORTS[2]} {window}")
     assert flat.out(windows) != before
@@ -94,6 +107,7 @@ def test_a_card_that_does_not_fit_gets_larger_windows(flat, shim):
     assert windows_set(flat, "03") > before
     has = assert_answers(flat, card, "0000:03:00.0")
     assert max(size for _, size in has.values()) == 64 * MIB
+    assert_reachable(flat, PORTS[2], has)
     assert commit(flat, "remove", slot["ADDRESS"], slot["GENERATION"]) is None
     assert shim.op("SET_POWER", SLOT=slot["SLOT"], VALUE=0)["ERRNO"] == 0
     assert shim.op("SET_POWER_INDICATOR", SLOT=slot["SLOT"], VALUE=INDICATOR["OFF"])["ERRNO"] == 0
