@@ -248,15 +248,14 @@ static void start_step(struct manager *m, const struct action *a)
 	case ACTION_CHECK:
 		job_run_done(run, 0, NULL);
 		return;
+	case ACTION_POWER_ON:
 	case ACTION_POWER_OFF:
-		/* Somebody may have had the bus scanned meanwhile. */
-		if (has_devices(m, s)) {
+		recover_save(m);
+		/* Somebody may have had the bus scanned meanwhile: the last look, as late as can be. */
+		if (a->type == ACTION_POWER_OFF && has_devices(m, s)) {
 			job_run_done(run, EBUSY, NULL);
 			return;
 		}
-		/* fall through */
-	case ACTION_POWER_ON:
-		recover_save(m);
 		r = shim_link_set_power(m->shim, s->shim_id, s->generation, a->type == ACTION_POWER_ON,
 					cookie_of(id, step));
 		break;
