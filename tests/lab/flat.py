@@ -4,7 +4,7 @@ hpshim by itself, and what a controller does with a slot."""
 
 import pytest
 
-from lab.device import NVME_SUBSYSTEM
+from lab.device import NVME_SUBSYSTEM, driver as driver_of
 from lab.shim import INDICATOR, Client, bare, commit     # noqa: F401
 
 PORTS = [f"0000:00:{2 + i:02x}.0" for i in range(6)]
@@ -54,13 +54,14 @@ def drive(flat, shim):
     return shim.slot(slot["SLOT"])
 
 
-def bring_up(g, shim, slot):
+def bring_up(g, shim, slot, kind="nvme"):
     """What a controller does, without the questions."""
     shim.event("BUTTON", SLOT=slot["SLOT"])             # QEMU presses for an insertion
     assert shim.op("SET_POWER", SLOT=slot["SLOT"], VALUE=1)["ERRNO"] == 0
     assert shim.op("SET_POWER_INDICATOR", SLOT=slot["SLOT"], VALUE=INDICATOR["ON"])["ERRNO"] == 0
     assert commit(g, "rescan", slot["ADDRESS"], slot["GENERATION"]) is None
-    g.wait_bound(slot["NAME"], "nvme", 40)
+    if driver_of(kind):
+        g.wait_bound(slot["NAME"], driver_of(kind), 40)
 
 
 def eject(g, shim, slot):
