@@ -64,7 +64,7 @@ def test_a_command_that_does_not_end_meets_its_deadline(guest):
 
 # What differs from another one in its cards or power alone, or is a part of another one, takes
 # a guest of its own for little.
-ALIKE = ("flat-no-power", "switch-kept", "shpc-behind-pcie", "shpc")
+ALIKE = ("flat-no-power", "switch", "switch-kept", "shpc-behind-pcie", "shpc", "shpc-two-levels")
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name in ALIKE))
@@ -82,8 +82,8 @@ def test_a_plugged_card_gets_its_driver(guest, kind):
     g.wait_bound(2, device.driver(kind))
 
 
-@pytest.mark.parametrize("name, slot", [("flat", 3), ("switch", 4), ("shpc", 5),
-                                        pytest.param("shpc-behind-pcie", 2, marks=pytest.mark.long)])
+@pytest.mark.parametrize("name, slot", [("flat", 3), ("switch", 4), *(
+    pytest.param(name, slot, marks=pytest.mark.long) for name, slot in (("shpc", 5), ("shpc-behind-pcie", 2)))])
 def test_stock_drivers_let_a_card_go_after_a_press(guest, name, slot):
     g = bare(guest, name)
     card = g.plug("nvme", slot)

@@ -59,6 +59,7 @@ def test_a_card_that_went_counts_as_gone_until_anybody_removes_its_devices(flat,
     eject(flat, shim, drive)
 
 
+@pytest.mark.long
 def test_indicators_that_belong_to_user_space_are_written_as_they_are(bare):
     """As below Intel's VMD, where ledctl knows what the bits mean."""
     g = bare("flat")

@@ -97,6 +97,7 @@ def test_ports_that_appear_below_a_native_one_or_without_a_controller_are_left_a
         assert {driver(switch, port) for port in downstream(switch)} == {"pciehp"}
 
 
+@pytest.mark.long
 def test_the_controller_goes_while_ports_appear(switch, shim):
     """Whatever comes first, no port stays without a driver."""
     adopt_all(switch, shim)
@@ -117,7 +118,7 @@ def test_the_controller_goes_while_ports_appear(switch, shim):
         assert len(downstream(switch)) == 4
 
 
-@pytest.mark.parametrize("how", ["by hand", "commit"])
+@pytest.mark.parametrize("how", [pytest.param("by hand", marks=pytest.mark.long), "commit"])
 def test_the_switch_is_removed_under_fire(switch, shim, how):
     for _ in range(3):
         slots, ports = adopt_all(switch, shim)

@@ -99,7 +99,8 @@ def test_a_replace_that_waits_for_its_card_can_be_left_and_says_that_the_slot_is
     plug(flat, "nvme", 3)
 
 
-@pytest.mark.parametrize("restart", [False, True], ids=["", "after-a-restart"])
+@pytest.mark.parametrize("restart", [pytest.param(False, marks=pytest.mark.long, id=""),
+                                     pytest.param(True, id="after-a-restart")])
 def test_a_card_that_came_to_a_held_slot_is_brought_up_when_it_is_let_go(guest, restart):
     """The VMM presses the button when it puts a card in, which a hold does not concern:
     that insert is cancelled, in a window that is long enough. A port with power control
