@@ -182,10 +182,15 @@ static enum verdict on_latch_open(struct engine *e, struct engine_node *n)
 /* People have had the slot open: what is in it now counts as a new card. */
 static enum verdict on_latch_closed(struct engine *e, struct engine_node *n)
 {
-	if (n->job) /* a replace has waited for that */
-		return n->job->job.step == STEP_CARD && n->seen.card ?
-			       engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_CARD_FOUND }) :
-			       VERDICT_NOTHING;
+	if (n->job) {
+		/* A replace has waited for that. */
+		if (n->job->job.step == STEP_CARD && n->seen.card)
+			return engine_job_dispatch(e, n->job, &(struct job_input){ .event = JOB_EVENT_CARD_FOUND });
+		/* An insert that is given up, for the latch was opened: the next one is for later. */
+		if (engine_job_inserts(n->job) && (n->job->job.undo || n->job->job.cancel_requested))
+			n->seen.card = true;
+		return VERDICT_NOTHING;
+	}
 	if (n->s.occupied) {
 		engine_leds(e, n, INDICATOR_KEEP, INDICATOR_OFF);
 		return VERDICT_NOTHING;

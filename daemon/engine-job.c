@@ -76,6 +76,9 @@ static enum verdict job_on_ancestor(struct engine *e, struct engine_job *j, uint
 	if (asprintf(&reason, "A slot above is being ejected by job %u, and this slot goes with it.", ancestor) < 0)
 		reason = NULL;
 	engine_job_take_reason(j, reason);
+	/* Should the slot stay all the same, its card is still to be brought up. */
+	if (engine_job_inserts(j))
+		j->node->seen.card = true;
 	return engine_job_end_by_level(e, j, JOB_GONE);
 }
 

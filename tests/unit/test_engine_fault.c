@@ -71,6 +71,24 @@ CASE(no_card_comes_up_under_an_open_latch)
 	assert_int_equal(w->count[ACTION_RESCAN], 0);
 }
 
+CASE(latch_closed_while_its_opening_is_undone_is_a_new_card)
+{
+	WORLD;
+	uint32_t id;
+
+	world_add_off(w, 1, 0);
+	id = world_start(w, 1, OPERATION_INSERT);
+	world_go_on_to(w, 1, STEP_POWER_ON);
+	latch(w, 1, true);
+	latch(w, 1, false);
+	world_finish(w, 1);
+	assert_state(world_ended(w, id), JOB_CANCELLED);
+	assert_int_equal(world_job(w, 1)->operation, OPERATION_INSERT);
+	assert_int_equal(world_job(w, 1)->origin, ORIGIN_SURPRISE);
+	world_finish(w, 1);
+	assert_true(engine_slot(w->e, 1)->occupied);
+}
+
 CASE(new_card_of_a_replace_does_not_come_up_under_an_open_latch)
 {
 	WORLD;
@@ -450,6 +468,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		TEST(open_latch_ends_the_window_of_an_insert),
 		TEST(no_card_comes_up_under_an_open_latch),
+		TEST(latch_closed_while_its_opening_is_undone_is_a_new_card),
 		TEST(new_card_of_a_replace_does_not_come_up_under_an_open_latch),
 		TEST(latch_opened_on_a_live_slot_is_told_and_removes_nothing),
 		TEST(latch_does_not_stop_an_eject),

@@ -210,6 +210,24 @@ CASE(subsumed_surprise_counts_if_the_eject_above_fails)
 	assert_int_equal(world_job(w, 4)->origin, ORIGIN_SURPRISE);
 }
 
+CASE(subsumed_insert_begins_again_if_the_eject_above_fails)
+{
+	WORLD;
+	uint32_t id;
+
+	world_add_on(w, 1, 0);
+	world_add_off(w, 2, 1);
+	id = world_start(w, 2, OPERATION_INSERT);
+	world_go_on_to(w, 2, STEP_POWER_ON);
+	world_start(w, 1, OPERATION_EJECT);
+	world_go_on_to(w, 1, STEP_REMOVE);
+	assert_state(world_ended(w, id), JOB_GONE);
+	world_answer(w, 1, STEP_REMOVE, EIO);
+	assert_int_equal(world_job(w, 2)->operation, OPERATION_INSERT);
+	world_finish(w, 2);
+	assert_true(engine_slot(w->e, 2)->occupied);
+}
+
 CASE(card_lost_below_is_forgotten_when_the_eject_above_is_done)
 {
 	WORLD;
@@ -388,6 +406,7 @@ int main(void)
 		TEST(insert_above_does_not_forbid_jobs_below),
 		TEST(card_lost_below_counts_if_the_eject_above_fails),
 		TEST(subsumed_surprise_counts_if_the_eject_above_fails),
+		TEST(subsumed_insert_begins_again_if_the_eject_above_fails),
 		TEST(card_lost_below_is_forgotten_when_the_eject_above_is_done),
 		TEST(link_lost_below_waits_for_the_eject_above),
 		TEST(circle_of_parents_does_no_harm),
