@@ -230,20 +230,16 @@ static int do_locate(struct manager *m, struct slot *s, sd_bus_message *call, co
 }
 
 /* Jobs of all slots below the port would end: whoever wants that cancels them first. */
-static int no_jobs(struct manager *m, const char *port, const char *what, sd_bus_error *error)
+static int no_jobs(struct manager *m, const struct slot *s, const char *what, sd_bus_error *error)
 {
-	struct slot *s;
+	struct slot *below;
+	const struct job *job = registry_port_job(m, s->port, &below);
 
-	TAILQ_FOREACH(s, &m->slots, entry) {
-		const struct job *job = engine_slot_job(m->engine, s->handle);
-
-		if (job && strcmp(s->port, port) == 0)
-			return sd_bus_error_setf(error, ERROR_BUSY,
-						 "cannot %s %s: job %u (%s, %s) is under way; wait for it or cancel it",
-						 what, s->name, job->id, operation_to_string(job->operation),
-						 job_state_to_string(job->state));
-	}
-	return 0;
+	if (!job)
+		return 0;
+	return sd_bus_error_setf(error, ERROR_BUSY, "cannot %s %s: job %u (%s of %s, %s) is under way; wait for it or "
+				 "cancel it", what, s->name, job->id, operation_to_string(job->operation), below->name,
+				 job_state_to_string(job->state));
 }
 
 static int do_drive(struct manager *m, struct slot *s, sd_bus_message *call, const char *who, sd_bus_error *error)
@@ -271,7 +267,7 @@ static int do_drive(struct manager *m, struct slot *s, sd_bus_message *call, con
 	if (s->port[0] == '\0')
 		return sd_bus_error_setf(error, ERROR_NOT_SUPPORTED,
 					 "cannot %s %s: its port is not known, so the firmware may have it", what, s->name);
-	r = no_jobs(m, s->port, what, error);
+	r = no_jobs(m, s, what, error);
 	if (r < 0)
 		return r;
 	r = port_call_new(m, call, s, who, adopt, &p);

@@ -62,10 +62,13 @@ bool devices_mark(struct slot *s, const char *action, const char *syspath)
 
 bool devices_read(struct manager *m, struct slot *s)
 {
+	int r;
+
 	if (!s->stale)
 		return false;
-	if (slot_refresh_devices(s) < 0) {
-		log_error("%s: out of memory; its devices are not up to date", s->name);
+	r = slot_refresh_devices(s);
+	if (r < 0) {
+		log_error("%s: cannot read its devices: %s", s->name, strerror(-r));
 		s->stale = false; /* not again at once; what changes next, or who asks, has it read */
 	}
 	manager_slot_changed(m, s);

@@ -213,13 +213,18 @@ static int start_rescan(struct manager *m, struct slot *s, struct job_run *run)
 	return worker_link_submit(m->worker, &request, on_commit_done, run);
 }
 
-/* Looks whether there are devices in a slot that is to have none; if so, the engine knows. */
-static bool has_devices(struct manager *m, struct slot *s)
+/* Looks whether there are devices in a slot that is to have none; if so, the engine knows.
+ * Returns 0, EBUSY when there are, or why it cannot be known. */
+static int no_devices(struct manager *m, struct slot *s)
 {
-	if (!s || slot_refresh_functions(s) < 0 || s->n_functions == 0)
-		return false;
+	int r = s ? slot_refresh_functions(s) : 0;
+
+	if (r < 0)
+		return -r;
+	if (!s || s->n_functions == 0)
+		return 0;
 	manager_slot_changed(m, s);
-	return true;
+	return EBUSY;
 }
 
 /* Starts the step of a job; a step that cannot be started fails. */
@@ -252,8 +257,9 @@ static void start_step(struct manager *m, const struct action *a)
 	case ACTION_POWER_OFF:
 		recover_save(m);
 		/* Somebody may have had the bus scanned meanwhile: the last look, as late as can be. */
-		if (a->type == ACTION_POWER_OFF && has_devices(m, s)) {
-			job_run_done(run, EBUSY, NULL);
+		r = a->type == ACTION_POWER_OFF ? no_devices(m, s) : 0;
+		if (r > 0) {
+			job_run_done(run, r, r == EBUSY ? NULL : "it cannot be seen whether the slot is empty");
 			return;
 		}
 		r = shim_link_set_power(m->shim, s->shim_id, s->generation, a->type == ACTION_POWER_ON,
@@ -287,7 +293,7 @@ void job_on_op_done(struct manager *m, const struct shim_event *e)
 	if (run && run->again && e->seq == 0 && e->error == -EBUSY)
 		return;
 	if (run && run->step == STEP_POWER_OFF && e->error == 0) /* was nobody quicker? */
-		has_devices(m, manager_slot_by_handle(m, run->slot));
+		no_devices(m, manager_slot_by_handle(m, run->slot));
 	if (run)
 		job_run_done(run, -e->error, e->report[0] != '\0' ? e->report : NULL);
 	else if (e->error)
@@ -311,8 +317,9 @@ void job_ask_again(struct manager *m)
 			run_free(run); /* its job has ended without the answer */
 			continue;
 		}
-		if (run->step == STEP_POWER_OFF && has_devices(m, s)) {
-			job_run_done(run, EBUSY, NULL);
+		r = run->step == STEP_POWER_OFF ? no_devices(m, s) : 0;
+		if (r > 0) {
+			job_run_done(run, r, NULL);
 			next = TAILQ_FIRST(&m->runs); /* who knows which are left */
 			continue;
 		}
@@ -453,12 +460,14 @@ static void journal_end(struct manager *m, const struct job *job, struct slot *s
 {
 	bool wait = devices_can_wait(m);
 	struct slot now;
+	int r;
 
 	if (!s || !s->stale) {
 		journal_job_ended(job, s, manager_now(m));
 	} else if (!wait) {
-		if (slot_refresh_devices(s) < 0)
-			log_error("%s: out of memory; its devices are not up to date", s->name);
+		r = slot_refresh_devices(s);
+		if (r < 0)
+			log_error("%s: cannot read its devices: %s", s->name, strerror(-r));
 		journal_job_ended(job, s, manager_now(m));
 	} else {
 		now = *s;
@@ -476,13 +485,12 @@ static void tell_end(struct manager *m, const struct job *job)
 	journal_end(m, job, s);
 	job_dbus_ended(m, job);
 	answer_legacy(m, job);
-	/* An oops in a driver has left its device locked. */
-	if (s && job->unbound && job->state == JOB_FAILED && job->error != EOWNERDEAD && slot_refresh_functions(s) >= 0)
-		unbind_undo(m->unbind, s);
+	unbind_undo(m->unbind, job, s);
 	/* Killed up to here it is told again, as it was; from here on never. */
 	manager_save(m);
-	if (s && s->backend == BACKEND_NATIVE)
-		registry_schedule_refresh(m, true); /* its driver told nothing */
+	/* The driver of a native slot told nothing. */
+	if (m->adoption_waits || (s && s->backend == BACKEND_NATIVE))
+		registry_schedule_refresh(m, true);
 	if (s)
 		manager_slot_changed(m, s);
 	registry_forget_departed(m, job->slot);

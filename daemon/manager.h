@@ -62,6 +62,7 @@ struct manager {
 	enum shim_state shim_state;
 	bool shim_starting;                   /* asked for control, not answered yet */
 	unsigned int adopting;                /* ports asked for, not answered yet */
+	bool adoption_waits;                  /* ports are to be adopted, once their jobs have ended */
 	bool ready;
 	bool late;                            /* ready must not be waited for any longer */
 	manager_ready_t on_ready;
@@ -94,6 +95,7 @@ struct manager {
 
 	/* A restart changes no outcome, see recover.c. */
 	struct state before;                  /* what the daemon before this one left */
+	bool restarted;                       /* a daemon before this one was not stopped for long */
 	int resume_fd;                        /* its socket to the shim, -1: none; the link's */
 	struct shim_presses *resume_presses;
 	bool recovered;                       /* its jobs are ours now */

@@ -108,6 +108,26 @@ slot_handle_t registry_parent(struct manager *m, struct slot *s)
 	return above && above != s ? above->handle : 0;
 }
 
+const struct job *registry_port_job(struct manager *m, const char *port, struct slot **ret)
+{
+	struct slot *s;
+
+	TAILQ_FOREACH(s, &m->slots, entry) {
+		const struct job *job = engine_slot_job(m->engine, s->handle);
+
+		if (!job)
+			continue;
+		registry_parent(m, s);	/* so that it is known what is above */
+		*ret = s;
+		if (strcmp(s->port, port) == 0)
+			return job;
+		for (char **above = s->above; above && *above; above++)
+			if (strcmp(*above, port) == 0)
+				return job;
+	}
+	return NULL;
+}
+
 int manager_find_slot(struct manager *m, const char *text, struct slot **ret, char **ret_why)
 {
 	_cleanup_(resolved_clear) struct resolved found = { 0 };
@@ -242,6 +262,12 @@ static void keep_for_job(struct manager *m, const struct slot *s)
 	TAILQ_INSERT_TAIL(&m->departed, old, entry);
 }
 
+static void tell_incomplete(const struct slot *s, int error)
+{
+	if (error < 0)
+		log_error("%s: its state is not complete: %s", s->name, strerror(-error));
+}
+
 /* Makes the slot, or takes it over; the engine is still to be told. */
 static void put_shim(struct manager *m, const struct shim_slot *from)
 {
@@ -272,8 +298,7 @@ static void put_shim(struct manager *m, const struct shim_slot *from)
 	}
 	if (!s)
 		return;
-	if (slot_update_from_shim(s, from) < 0 || slot_refresh_devices(s) < 0)
-		log_error("%s: out of memory; its state is not complete", s->name);
+	tell_incomplete(s, slot_update_from_shim(s, from) < 0 ? -ENOMEM : slot_refresh_devices(s));
 	if (new)
 		slot_dbus_added(s);
 	if (adopted && !was_ours(m, s))
@@ -407,9 +432,7 @@ static int list_native(struct manager *m)
 	}
 	for (size_t i = 0; i < n; i++) {
 		s = by_kernel_name(m, found[i].name);
-		if (s && s->backend == BACKEND_SHIM)
-			continue;
-		if (found[i].shim)
+		if ((s && s->backend == BACKEND_SHIM) || found[i].shim)
 			continue; /* its SLOT_ADD is on the way */
 
 		bool new = !s;
@@ -418,8 +441,7 @@ static int list_native(struct manager *m)
 			s = add_slot(m, found[i].name);
 		if (!s)
 			continue;
-		if (slot_update_from_sysfs(s, &found[i]) < 0 || slot_refresh_devices(s) < 0)
-			log_error("%s: out of memory; its state is not complete", s->name);
+		tell_incomplete(s, slot_update_from_sysfs(s, &found[i]) < 0 ? -ENOMEM : slot_refresh_devices(s));
 		if (new) {
 			keep_released(m, s);
 			slot_dbus_added(s);
@@ -433,7 +455,9 @@ void registry_adopt_all(struct manager *m)
 {
 	_cleanup_strv_ char **ports = NULL;
 	int r = sysfs_adoptable_ports(&ports);
+	struct slot *busy;
 
+	m->adoption_waits = false;
 	if (r < 0) {
 		log_error("Cannot list the ports of the kernel's hot-plug drivers: %s", strerror(-r));
 		return;
@@ -442,6 +466,11 @@ void registry_adopt_all(struct manager *m)
 		if (!manager_settings_adopts(m, ports[i]) || registry_is_released(m, ports[i]) ||
 		    adoption_given_up(m, ports[i]))
 			continue;
+		/* Under another owner it would be another slot, without the job. */
+		if (registry_port_job(m, ports[i], &busy)) {
+			m->adoption_waits = true;
+			continue;
+		}
 		r = shim_link_adopt(m->shim, ports[i], COOKIE_ADOPT);
 		if (r < 0)
 			log_warning("Cannot ask the shim to take port %s: %s", ports[i], strerror(-r));

@@ -54,6 +54,10 @@ void registry_device_bound(struct manager *m, const char *syspath);
 /* The job of a slot that is gone has ended: nobody asks for its name any more. */
 void registry_forget_departed(struct manager *m, slot_handle_t handle);
 
+/* The job of a slot below @port, however far below, and in *ret its slot; NULL: none. Under
+ * another owner of the port these slots and jobs would end. */
+const struct job *registry_port_job(struct manager *m, const char *port, struct slot **ret);
+
 /* The nearest slot above, 0 at the root. */
 slot_handle_t registry_parent(struct manager *m, struct slot *s);
 

@@ -176,6 +176,13 @@ static const char *only_device(const struct slot *s)
 	return s->kind == SYSFS_SLOT_PCIE ? NULL : s->address;
 }
 
+/* Whether there is nothing to be read, as the port or what is below it has gone. Nothing
+ * else says that a slot is empty, least of all that it could not be looked at. */
+static bool is_empty(int error)
+{
+	return error == -ENOENT || error == -ENODEV;
+}
+
 int slot_refresh_functions(struct slot *s)
 {
 	struct sysfs_function *functions = NULL;
@@ -183,9 +190,8 @@ int slot_refresh_functions(struct slot *s)
 	int r;
 
 	r = sysfs_functions_read(s->port, only_device(s), &functions, &n);
-	if (r == -ENOMEM)
+	if (r < 0 && !is_empty(r))
 		return r;
-	/* Any other error: the slot emptied under our eyes. */
 	sysfs_functions_free(s->functions, s->n_functions);
 	s->functions = functions;
 	s->n_functions = n;
@@ -220,7 +226,7 @@ int slot_read_drivers(const struct slot *s, struct sysfs_function **ret, size_t 
 	*ret = NULL;
 	*ret_n = 0;
 	r = sysfs_drivers_read(s->port, only_device(s), ret, ret_n);
-	return r == -ENOMEM ? r : 0; /* any other error: it emptied under our eyes */
+	return is_empty(r) ? 0 : r;
 }
 
 bool slot_is_on(const struct slot *s)

@@ -68,6 +68,7 @@ struct slot {
 	struct sysfs_function *functions; /* what is in it */
 	size_t n_functions;
 	bool gone;    /* from the kernel; it waits for its job to end */
+	bool unbound; /* its job left the devices without drivers, to go with the slot above */
 	bool unsettled; /* shim: it may have changed while nobody told, see recover.c */
 	bool was_known, was_present, was_link, was_fault; /* and what it was before that */
 	bool stale;   /* devices are to be read again */
@@ -94,7 +95,8 @@ int slot_update_from_shim(struct slot *s, const struct shim_slot *from);
 int slot_update_from_sysfs(struct slot *s, const struct sysfs_slot *from);
 
 /* Reads functions, device nodes and udev's policy anew. A slot that empties
- * while it is read is an empty slot, not an error. Returns 0 or -ENOMEM. */
+ * while it is read is an empty slot, not an error. Returns 0, or a negative errno and
+ * leaves functions and nodes as they were. */
 int slot_refresh_devices(struct slot *s);
 /* Functions and nodes alone; the slot stays stale. */
 int slot_refresh_functions(struct slot *s);

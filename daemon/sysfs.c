@@ -487,7 +487,7 @@ static int read_below(int at, const char *path, const char *device, int depth, b
 		} else {
 			function_clear(one);
 		}
-		if (r == -ENOMEM)
+		if (r < 0 && r != -ENOENT && r != -ENODEV) /* it may go while it is looked at */
 			return r;
 	}
 	return 0;
