@@ -15,25 +15,33 @@
 #include "base/log.h"
 #include "fdstore.h"
 
-int fdstore_take(const char *name)
+static struct fdstore_item *item_of(struct fdstore_item *items, const char *name)
+{
+	for (; items->name; items++)
+		if (strcmp(items->name, name) == 0)
+			return items;
+	return NULL;
+}
+
+void fdstore_take(struct fdstore_item *items)
 {
 	_cleanup_strv_ char **names = NULL;
-	int found = -1, n = sd_listen_fds_with_names(1, &names);
+	int n = sd_listen_fds_with_names(1, &names);
 
 	if (n < 0)
 		log_warning("Cannot take over what systemd kept: %s", strerror(-n));
 	for (int i = 0; i < n; i++) {
+		struct fdstore_item *item = item_of(items, names[i]);
 		int fd = SD_LISTEN_FDS_START + i;
 
-		if (found < 0 && strcmp(names[i], name) == 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) >= 0) {
-			found = fd;
+		if (item && item->fd < 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) >= 0) {
+			item->fd = fd;
 			continue;
 		}
 		close(fd);
-		if (strcmp(names[i], name) != 0)
+		if (!item)
 			fdstore_remove(names[i]);
 	}
-	return found;
 }
 
 void fdstore_put(const char *name, int fd)
@@ -47,7 +55,7 @@ void fdstore_put(const char *name, int fd)
 	snprintf(text, sizeof(text), "FDSTORE=1\nFDPOLL=0\nFDNAME=%s", name);
 	r = sd_pid_notify_with_fds(0, 0, text, &fd, 1);
 	if (r < 0)
-		log_warning("systemd cannot keep the socket to the shim for the time of a restart: %s", strerror(-r));
+		log_warning("systemd cannot keep '%s' for the time of a restart: %s", name, strerror(-r));
 }
 
 void fdstore_remove(const char *name)

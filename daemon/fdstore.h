@@ -7,9 +7,14 @@
 #ifndef HOTPLUGD_FDSTORE_H
 #define HOTPLUGD_FDSTORE_H
 
-/* Takes over the descriptor that was kept as @name, close-on-exec; -1 when there
- * is none. Others are closed and forgotten. Once, at the start. */
-int fdstore_take(const char *name);
+struct fdstore_item {
+	const char *name; /* NULL: the end */
+	int fd;           /* -1: nothing is kept under this name */
+};
+
+/* Takes over what was kept under these names, close-on-exec; each @fd is -1 before.
+ * Others are closed and forgotten. Once, at the start. */
+void fdstore_take(struct fdstore_item *items);
 
 /* Has @fd kept as @name, in place of what was kept so before. The caller keeps
  * its own, too. */

@@ -397,6 +397,7 @@ static void on_shim_lost(void *userdata)
 	m->adopting = 0;
 	controller_absent(m);
 	registry_schedule_refresh(m, true);
+	recover_jobs(m); /* should it have gone before it had told of its slots */
 	manager_check_ready(m);
 }
 

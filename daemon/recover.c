@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -172,14 +173,31 @@ static int lock_state(struct manager *m, const char *directory)
 	return 0;
 }
 
+/* What is kept is kept for the time of a restart only, so one thing at least always is:
+ * there may be no shim. */
+static void take_restart(struct manager *m, int kept)
+{
+	int fd = kept >= 0 ? kept : eventfd(0, EFD_CLOEXEC);
+
+	m->restarted = kept >= 0;
+	if (fd < 0)
+		return;
+	if (!m->restarted)
+		fdstore_put(FDSTORE_RESTART, fd);
+	close(fd);
+}
+
 int recover_init(struct manager *m)
 {
+	struct fdstore_item kept[] = { { FDSTORE_SHIM, -1 }, { FDSTORE_RESTART, -1 }, { NULL, -1 } };
 	const char *directory = getenv("RUNTIME_DIRECTORY") ?: "/run/hotplugd";
 	int r = lock_state(m, directory);
 
 	if (r < 0)
 		return r;
-	m->resume_fd = fdstore_take(FDSTORE_SHIM);
+	fdstore_take(kept);
+	m->resume_fd = kept[0].fd;
+	take_restart(m, kept[1].fd);
 	if (asprintf(&m->state_path, "%s/state", directory) < 0) {
 		m->state_path = NULL;
 		r = -ENOMEM;
@@ -234,6 +252,7 @@ static void end_job(struct manager *m, const struct state_job *from, struct slot
 	job.error = error;
 	job.reason = (char *)reason;
 	journal_job_ended(&job, s, manager_now(m));
+	unbind_undo(m->unbind, &job, s);
 }
 
 static bool same_life(const struct state_job *from, const struct slot *s)
@@ -325,11 +344,14 @@ static void settle_replace(struct manager *m, struct slot *s, bool was_present)
 
 void recover_jobs(struct manager *m)
 {
-	/* The socket is kept for the time of a restart only. */
-	bool stopped = !m->shim || !shim_link_kept(m->shim);
+	bool shim = m->shim && shim_link_present(m->shim);
+	/* Without the socket, a press that cancels may have been lost as well. */
+	bool stopped = shim ? !shim_link_kept(m->shim) : !m->restarted;
 
 	if (m->recovered)
 		return;
+	if (!shim)
+		registry_list(m); /* slots that it may have lost are others' now */
 	put_back_holds(m); /* before the events that they are about */
 	for (size_t i = 0; i < m->before.n_jobs; i++)
 		put_back(m, &m->before.jobs[i], stopped);

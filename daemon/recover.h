@@ -8,8 +8,10 @@
 
 #include "manager.h"
 
-/* Name in systemd's store of the socket to the shim. */
+/* Names in systemd's store: of the socket to the shim, and of what says that this is a
+ * restart. */
 #define FDSTORE_SHIM "hpshim"
+#define FDSTORE_RESTART "restart"
 
 /* Reads what was left. Without it, or with one that cannot be read, this is a
  * first start. Once there is a worker link. Returns 0, -EEXIST when another daemon

@@ -273,7 +273,8 @@ static void on_probed(int error, const char *text, void *userdata)
 	hand_out(userdata);
 }
 
-void unbind_undo(struct unbind *u, const struct slot *s)
+/* Has drivers offered to the devices that have none. */
+static void probe(struct unbind *u, const struct slot *s)
 {
 	_cleanup_free_ const char **functions = calloc(s->n_functions + 1, sizeof(*functions));
 	struct worker_request request = { .type = WORKER_PROBE, .functions = functions };
@@ -294,6 +295,26 @@ void unbind_undo(struct unbind *u, const struct slot *s)
 	r = link ? worker_link_submit(link, &request, on_probed, u) : -ENOMEM;
 	if (r < 0)
 		log_warning("%s: drivers that were unbound for nothing are not back: %s", s->name, strerror(-r));
+}
+
+void unbind_undo(struct unbind *u, const struct job *job, struct slot *s)
+{
+	struct slot *below;
+
+	if (s && job->state == JOB_GONE)
+		s->unbound = job->unbound;
+	/* An oops in a driver has left its device locked. */
+	if (!s || job->state != JOB_FAILED || job->error == EOWNERDEAD)
+		return;
+	if (job->unbound && slot_refresh_functions(s) >= 0)
+		probe(u, s);
+	TAILQ_FOREACH(below, &u->manager->slots, entry) {
+		if (!below->unbound)
+			continue;
+		below->unbound = false;
+		if (slot_refresh_functions(below) >= 0)
+			probe(u, below);
+	}
 }
 
 static struct worker_link *link_of(const struct unbind *u, uint32_t job_id)

@@ -32,9 +32,10 @@ struct unbind *unbind_free(struct unbind *u);
 int unbind_start(struct unbind *u, const struct slot *s, uint32_t job_id, pid_t pid, uint64_t start,
 		 worker_handler_t done, void *userdata);
 
-/* A job of the slot has ended after its drivers were unbound, and the devices are there
- * still: drivers may take those that have none. */
-void unbind_undo(struct unbind *u, const struct slot *s);
+/* @job has ended, and @s is its slot, or NULL. If its drivers were unbound for nothing,
+ * those that want to may take the devices again: here, and in slots that should have gone
+ * with this one. */
+void unbind_undo(struct unbind *u, const struct job *job, struct slot *s);
 
 /* Which process works for the job, and where in the kernel it is; as of a worker link.
  * -ENOENT when there is none. */

@@ -38,6 +38,18 @@ def plug(g, kind, slot):
         assert time.monotonic() < deadline, found
 
 
+def without_shim(g):
+    """Start the daemon anew, without the module."""
+    g.run("systemctl stop hotplugd && modprobe -r hpshim && mkdir -p /run/modprobe.d"
+          " && echo install hpshim /bin/false >/run/modprobe.d/none.conf"
+          " && systemctl start hotplugd", timeout=60)
+
+
+def with_shim(g):
+    """Let the module be loaded again, and load it."""
+    g.run("rm /run/modprobe.d/none.conf && modprobe hpshim")
+
+
 def ejected(g, card, slot, timeout=DONE):
     """The VMM has seen the slot go off, and hotplugd says so too."""
     g.wait_deleted(card, timeout)

@@ -4,16 +4,9 @@
 import pytest
 
 from lab import shim, stuck
-from lab.hotplug import DONE, ejected, plug, slots
+from lab.hotplug import DONE, ejected, plug, slots, with_shim, without_shim
 
 NATIVE = "for p in /sys/bus/pci_express/drivers/pciehp/*:pcie*; do [ -e $p ] && echo; done | wc -l"
-
-
-def without_shim(g):
-    """Start the daemon anew, without the module."""
-    g.run("systemctl stop hotplugd && modprobe -r hpshim && mkdir -p /run/modprobe.d"
-          " && echo install hpshim /bin/false >/run/modprobe.d/none.conf"
-          " && systemctl start hotplugd", timeout=60)
 
 
 def test_a_daemon_that_does_not_run_exits_4_and_says_how_to_start_it(guest):
@@ -42,7 +35,7 @@ def test_without_the_shim_native_slots_are_listed_and_ejected(guest):
 def test_the_shim_is_taken_up_when_it_is_loaded_later(guest):
     g = guest("flat", fresh=True)
     without_shim(g)
-    g.run("rm /run/modprobe.d/none.conf && modprobe hpshim")
+    with_shim(g)
     g.wait_until("hpctl list | grep -c shim | grep -qx 6")
     g.run("modprobe -r hpshim")
     g.wait_until("hpctl list | grep -c native | grep -qx 6")

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from lab import stuck
-from lab.hotplug import DONE, WINDOW, ejected, plug, slots, until_state
+from lab.hotplug import DONE, WINDOW, ejected, plug, slots, until_state, with_shim, without_shim
 
 # Windows of five seconds have to be met.
 pytestmark = pytest.mark.idle
@@ -157,6 +157,28 @@ def test_a_worker_in_the_kernel_is_waited_for_and_not_doubled(g, step):
     until_state(g, "slot3", "empty")
     assert stuck.removals(g) == removals + 1
     assert [ended(g, slot)[n:] for slot, n in zip((3, 4), so_far)] == [["done"], ["done"]]
+
+
+@pytest.mark.expect_hang
+def test_without_the_shim_a_restart_is_a_pause_as_well(g):
+    stuck.settle(g)
+    without_shim(g)
+    try:
+        stuck.prepare(g, 5, -1)
+        assert slots(g)["slot5"]["backend"] == "native"
+        g.run("hpctl eject --no-block slot5")
+        before = stuck.stalled(g, 5)
+        kill(g)
+        g.run("systemctl restart hotplugd", timeout=30)
+        after = stuck.stalled(g, 5)
+        assert (after["id"], after["step"]) == (before["id"], "unbind")
+        stuck.release(g)
+        g.wait_deleted("edu5", DONE)
+        until_state(g, "slot5", "empty")
+        assert ended(g, 5) == ["done"]
+    finally:
+        with_shim(g)
+    g.wait_until("hpctl status | grep -q 'active, drives 6 of 6'", 60)
 
 
 @pytest.mark.expect_hang
