@@ -192,15 +192,64 @@ void job_dbus_changed(struct manager *m, const struct job *job)
 	warn_unless_sent(job, r);
 }
 
-void job_dbus_ended(struct manager *m, const struct job *job)
+static int new_removed(struct manager *m, const struct job *job, const char *path, const char *slot,
+		       sd_bus_message **ret)
+{
+	_cleanup_(sd_bus_message_unrefp) sd_bus_message *signal = NULL;
+	int r = sd_bus_message_new_signal(m->bus, &signal, PATH_MANAGER, INTERFACE_MANAGER, "JobRemoved");
+
+	if (r >= 0)
+		r = sd_bus_message_append(signal, "uosss", job->id, path, slot, job_state_to_string(job->state),
+					  job->reason ?: "");
+	if (r >= 0)
+		*ret = TAKE_PTR(signal);
+	return r;
+}
+
+/* Takes the signal. */
+static int tell_later(struct manager *m, sd_bus_message *signal)
+{
+	sd_bus_message **more = reallocarray(m->untold, m->n_untold + 1, sizeof(*more));
+
+	if (!more) {
+		sd_bus_message_unref(signal);
+		return -ENOMEM;
+	}
+	m->untold = more;
+	more[m->n_untold++] = signal;
+	return 0;
+}
+
+void job_dbus_ended(struct manager *m, const struct job *job, const char *slot)
 {
 	_cleanup_free_ char *path = job_dbus_path(job->id);
-	int r = -ENOMEM;
+	sd_bus_message *signal = NULL;
+	int r = path ? new_removed(m, job, path, slot, &signal) : -ENOMEM;
 
-	if (path)
-		r = sd_bus_emit_signal(m->bus, PATH_MANAGER, INTERFACE_MANAGER, "JobRemoved", "uosss", job->id, path,
-				       slot_name(m, job), job_state_to_string(job->state), job->reason ?: "");
-	if (r >= 0)
-		r = sd_bus_emit_interfaces_removed(m->bus, path, INTERFACE_JOB, NULL);
+	if (r >= 0 && !m->named) {
+		r = tell_later(m, signal);
+	} else if (r >= 0) {
+		r = sd_bus_send(m->bus, signal, NULL);
+		sd_bus_message_unref(signal);
+		if (r >= 0)
+			r = sd_bus_emit_interfaces_removed(m->bus, path, INTERFACE_JOB, NULL);
+	}
 	warn_unless_sent(job, r);
+}
+
+void job_dbus_named(struct manager *m)
+{
+	m->named = true;
+	for (size_t i = 0; i < m->n_untold; i++)
+		if (sd_bus_send(m->bus, m->untold[i], NULL) < 0)
+			log_warning("Cannot tell on the bus how a job of the daemon before this one ended");
+	job_dbus_free(m);
+}
+
+void job_dbus_free(struct manager *m)
+{
+	while (m->n_untold > 0)
+		sd_bus_message_unref(m->untold[--m->n_untold]);
+	free(m->untold);
+	m->untold = NULL;
 }

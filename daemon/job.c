@@ -483,7 +483,7 @@ static void tell_end(struct manager *m, const struct job *job)
 	struct slot *s = manager_slot_by_handle(m, job->slot);
 
 	journal_end(m, job, s);
-	job_dbus_ended(m, job);
+	job_dbus_ended(m, job, s ? s->name : "");
 	answer_legacy(m, job);
 	unbind_undo(m->unbind, job, s);
 	/* Killed up to here it is told again, as it was; from here on never. */
@@ -529,6 +529,7 @@ void job_runs_free(struct manager *m)
 	struct job_run *run;
 	struct legacy *l;
 
+	job_dbus_free(m);
 	while ((run = TAILQ_FIRST(&m->runs)))
 		run_free(run);
 	while ((l = TAILQ_FIRST(&m->legacy))) {

@@ -60,7 +60,7 @@ void job_on_legacy_cancel(struct manager *m, const struct shim_event *e);
  * a function; to be freed. NULL when it is in neither, not stalled, or it cannot be seen. */
 char *job_stack(struct manager *m, const struct job *job);
 
-/* Frees all waits; the answers of what is under way are lost. */
+/* Frees all waits; the answers of what is under way are lost, and ends that were still to be told. */
 void job_runs_free(struct manager *m);
 
 #endif

@@ -23,6 +23,7 @@
 #include "controller.h"
 #include "fdstore.h"
 #include "indicator.h"
+#include "job-dbus.h"
 #include "journal.h"
 #include "manager.h"
 #include "manager-dbus.h"
@@ -177,6 +178,7 @@ static void on_bus_name(int r, void *userdata)
 
 	if (r >= 0) {
 		log_debug("Ready");
+		job_dbus_named(m);
 		m->on_ready();
 		/* What takes long the first time, while nobody waits; if it cannot be, who needs it says so. */
 		pci_names_load();

@@ -52,6 +52,9 @@ struct manager {
 	sd_event *event;
 	sd_bus *bus;
 	struct bus_name *bus_name;            /* asked for when ready */
+	bool named;                           /* it is ours, see job-dbus.c */
+	sd_bus_message **untold;              /* ends of jobs, to be told then */
+	size_t n_untold;
 	struct settings settings;
 	struct engine *engine;
 	struct shim_link *shim;

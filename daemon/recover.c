@@ -18,6 +18,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "fdstore.h"
+#include "job-dbus.h"
 #include "job.h"
 #include "journal.h"
 #include "recover.h"
@@ -252,6 +253,7 @@ static void end_job(struct manager *m, const struct state_job *from, struct slot
 	job.error = error;
 	job.reason = (char *)reason;
 	journal_job_ended(&job, s, manager_now(m));
+	job_dbus_ended(m, &job, from->slot);
 	unbind_undo(m->unbind, &job, s);
 }
 
