@@ -125,8 +125,8 @@ static bool job_is_allowed(struct engine *e, struct engine_job *j)
 	if (!engine_job_ejects(j) || !j->node->s.protect || j->job.force ||
 	    engine_job_is_surprise_eject(j))
 		return true;
-	job_refuse(e, j, EPERM, "The slot is protected by policy (HOTPLUGD_PROTECT): "
-				"unprotect it first, or eject it with --force.");
+	job_refuse(e, j, EPERM, "The slot is protected by policy (HOTPLUGD_PROTECT): take that udev property away, "
+				"or eject it with --force.");
 	return false;
 }
 
