@@ -4,9 +4,10 @@
  *
  * Responsible for: when that is so. A function has its driver's link while the driver's
  * probe() still runs, and may lose it again (really_probe() in drivers/base/dd.c); only
- * the uevent "bind" says that it is bound. The rescan of a commit probes before it
- * returns, so what has a link then is bound; what gets its driver later, from a module
- * that udev has loaded, is awaited.
+ * the uevent "bind" says that it is bound. Probing may go on by itself after the rescan
+ * (device_initial_probe() in pci_bus_add_device(), of newer kernels), and drivers come later,
+ * in modules that udev loads. So what has a driver before the rescan is bound, and of
+ * others the kernel's word counts.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,47 +18,54 @@
 #include "confirm.h"
 #include "registry.h"
 
-static int await(struct job_run *run, const char *address)
+static bool is_bound(const struct slot *s, const char *address)
+{
+	for (char **b = s->bound; b && *b; b++)
+		if (strcmp(*b, address) == 0)
+			return true;
+	return false;
+}
+
+static int add_bound(struct slot *s, const char *address)
 {
 	size_t n = 0;
 	char **more;
 
-	for (; run->awaited && run->awaited[n]; n++)
-		if (strcmp(run->awaited[n], address) == 0)
-			return 0;
-	more = reallocarray(run->awaited, n + 2, sizeof(*more));
+	if (is_bound(s, address))
+		return 0;
+	while (s->bound && s->bound[n])
+		n++;
+	more = reallocarray(s->bound, n + 2, sizeof(*more));
 	if (!more)
 		return -ENOMEM;
-	run->awaited = more;
+	s->bound = more;
 	more[n] = strdup(address);
 	more[n + 1] = NULL;
 	return more[n] ? 0 : -ENOMEM;
 }
 
-static bool is_awaited(const struct job_run *run, const char *address)
+int confirm_prepare(struct slot *s)
 {
-	for (char **a = run->awaited; a && *a; a++)
-		if (strcmp(*a, address) == 0)
-			return true;
-	return false;
-}
+	struct sysfs_function *functions;
+	size_t n;
+	int r = slot_read_drivers(s, &functions, &n);
 
-static void await_no_more(struct job_run *run, const char *address)
-{
-	for (char **a = run->awaited; a && *a; a++) {
-		if (strcmp(*a, address) != 0)
-			continue;
-		free(*a);
-		do
-			a[0] = a[1];
-		while (*a++);
-		return;
-	}
+	s->bound = strv_free(s->bound);
+	if (r < 0)
+		return r;
+	s->bound = calloc(1, sizeof(*s->bound));
+	if (!s->bound)
+		r = -ENOMEM;
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (functions[i].driver[0] != '\0')
+			r = add_bound(s, functions[i].address);
+	sysfs_functions_free(functions, n);
+	return r;
 }
 
 /* Of the functions there are now: how many, and in *ret the addresses of those that are not
  * bound yet, NULL when none; to be freed. */
-static int without_driver(struct job_run *run, const struct slot *s, size_t *ret_n, char **ret)
+static int without_driver(const struct slot *s, size_t *ret_n, char **ret)
 {
 	struct sysfs_function *functions;
 	char *text = NULL;
@@ -66,13 +74,9 @@ static int without_driver(struct job_run *run, const struct slot *s, size_t *ret
 	int r = slot_read_drivers(s, &functions, &n);
 
 	for (size_t i = 0; r >= 0 && i < n; i++) {
-		bool linked = functions[i].driver[0] != '\0';
-
 		/* A bridge lets its devices work without one of its own. */
-		if (functions[i].bridge || (linked && !is_awaited(run, functions[i].address)))
+		if (functions[i].bridge || (functions[i].driver[0] != '\0' && is_bound(s, functions[i].address)))
 			continue;
-		if (!linked)
-			r = await(run, functions[i].address);
 		if (!f)
 			f = open_memstream(&text, &size);
 		if (f)
@@ -103,7 +107,7 @@ static void check(struct job_run *run, bool expired)
 		job_run_done(run, ENODEV, NULL);
 		return;
 	}
-	if (without_driver(run, s, &n, &bare) < 0) {
+	if (without_driver(s, &n, &bare) < 0) {
 		if (expired)
 			job_run_done(run, ENOMEM, NULL);
 	} else if (n > 0 && !bare) {
@@ -132,11 +136,14 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
-int confirm_start(struct manager *m, struct job_run *run)
+int confirm_start(struct manager *m, struct slot *s, struct job_run *run)
 {
-	int r = sd_event_add_time(m->event, &run->timer, CLOCK_MONOTONIC, manager_now(m) + m->settings.driver_wait, 0,
-				  on_timer, run);
+	/* After a restart nobody has listened since the rescan: what has a driver is bound. */
+	int r = s->bound ? 0 : confirm_prepare(s);
 
+	if (r >= 0)
+		r = sd_event_add_time(m->event, &run->timer, CLOCK_MONOTONIC,
+				      manager_now(m) + m->settings.driver_wait, 0, on_timer, run);
 	if (r >= 0)
 		check(run, false);
 	return r;
@@ -151,10 +158,11 @@ void confirm_bound(struct manager *m, struct slot *s, const char *syspath)
 {
 	struct job_run *run;
 
+	if (s->bound && add_bound(s, strrchr(syspath, '/') + 1) < 0)
+		return; /* its time ends, and it is told as one without a driver */
 	TAILQ_FOREACH(run, &m->runs, entry) {
 		if (run->slot != s->handle || !waits(run))
 			continue;
-		await_no_more(run, strrchr(syspath, '/') + 1);
 		check(run, false);
 		return; /* a slot has one job, and the list may have changed */
 	}

@@ -46,7 +46,6 @@ static void run_free(struct job_run *run)
 {
 	TAILQ_REMOVE(&run->manager->runs, run, entry);
 	sd_event_source_disable_unref(run->timer);
-	strv_free(run->awaited);
 	free(run);
 }
 
@@ -272,10 +271,12 @@ static void start_step(struct manager *m, const struct action *a)
 		r = start_remove(m, s, run);
 		break;
 	case ACTION_RESCAN:
-		r = start_rescan(m, s, run);
+		r = confirm_prepare(s);
+		if (r >= 0)
+			r = start_rescan(m, s, run);
 		break;
 	case ACTION_CONFIRM:
-		r = confirm_start(m, run);
+		r = confirm_start(m, s, run);
 		break;
 	default:
 		r = -EINVAL;

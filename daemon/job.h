@@ -25,7 +25,6 @@ struct job_run {
 	bool again;             /* asked already, perhaps by the daemon before this one */
 	/* STEP_CONFIRM, see confirm.c. */
 	sd_event_source *timer; /* how long drivers are waited for */
-	char **awaited;         /* functions whose driver the kernel has yet to tell of */
 };
 TAILQ_HEAD(job_run_list, job_run);
 

@@ -74,6 +74,7 @@ struct slot *slot_free(struct slot *s)
 	free(s->address);
 	free(s->port);
 	slot_forget_above(s);
+	strv_free(s->bound);
 	free(s);
 	return NULL;
 }

@@ -71,6 +71,7 @@ struct slot {
 	bool unbound; /* its job left the devices without drivers, to go with the slot above */
 	bool unsettled; /* shim: it may have changed while nobody told, see recover.c */
 	bool was_known, was_present, was_link, was_fault; /* and what it was before that */
+	char **bound; /* functions with a driver, since the last rescan by a job began; NULL: not known */
 	bool stale;   /* devices are to be read again */
 	bool changed; /* the bus is to be told */
 	usec_t looked; /* native: when its files were read for somebody who asks */
