@@ -17,6 +17,7 @@ static const struct operation eject = {
 	.method = "Eject",
 	.done = "ejected",
 	.idle = "the slot is empty or off",
+	.deepest_first = true,
 	.concerns = is_on,
 };
 

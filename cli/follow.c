@@ -205,16 +205,25 @@ static int item_start(struct item *item)
 	return r;
 }
 
+static struct item *next_waiting(struct follow *f)
+{
+	struct item *next = NULL;
+
+	for (size_t i = 0; i < f->n_items; i++)
+		if (f->items[i].state == ITEM_WAITING && (!next || f->items[i].depth > next->depth))
+			next = &f->items[i];
+	return next;
+}
+
 /* The first one alone, as its answer may count for all; then all, or again one
  * after the other where a person may be asked for passwords. */
 static int start_next(struct follow *f)
 {
+	struct item *item;
 	int r = 0;
 
-	for (size_t i = 0; i < f->n_items && r >= 0; i++) {
-		if (f->items[i].state != ITEM_WAITING)
-			continue;
-		r = item_start(&f->items[i]);
+	while (r >= 0 && (item = next_waiting(f))) {
+		r = item_start(item);
 		if (!f->at_once)
 			break;
 	}
@@ -373,7 +382,7 @@ static enum exit_code subscribe(struct follow *f)
 	return code;
 }
 
-static void add_items(struct follow *f, struct slot **slots)
+static void add_items(struct follow *f, const struct model *m, struct slot **slots)
 {
 	for (; *slots; slots++) {
 		struct item *item;
@@ -384,6 +393,7 @@ static void add_items(struct follow *f, struct slot **slots)
 			.slot = xstrdup((*slots)->name),
 			.slot_path = xstrdup((*slots)->path),
 			.devices = format_device_names(*slots),
+			.depth = f->operation->deepest_first ? model_slot_depth(m, *slots) : 0,
 		};
 	}
 	/* Only now do the items stay where they are. */
@@ -406,7 +416,7 @@ static enum exit_code prepare(struct follow *f, char **names)
 		code = f->o->all ? client_select_all(&f->client, &m, names, f->operation->concerns, &slots) :
 				   client_select_slots(&f->client, &m, names, &slots);
 	if (code == EXIT_CODE_OK)
-		add_items(f, slots);
+		add_items(f, &m, slots);
 	if (m.n_jobs > 0)
 		f->last_known = m.jobs[m.n_jobs - 1]->id;
 	return code;

@@ -20,6 +20,7 @@ struct operation {
 	const char *done;   /* "ejected" */
 	const char *idle;   /* why there was nothing to do */
 	bool shows_devices; /* the devices of the slot are its result */
+	bool deepest_first; /* a slot goes with the one above, which must not be under way when it is asked for */
 	bool (*concerns)(const struct slot *s); /* with --all: there is something to do */
 };
 
@@ -37,6 +38,7 @@ struct item {
 	char *slot;          /* "slot3" */
 	char *slot_path;
 	char *devices;       /* what was in it, for people */
+	size_t depth;        /* slots above it, where that matters; the deepest is asked for first */
 	enum item_state state;
 	struct job *job;     /* from ITEM_RUNNING on, NULL if none was needed */
 	bool stall_told;

@@ -455,6 +455,16 @@ struct job *model_job_by_id(const struct model *m, uint32_t id)
 	return NULL;
 }
 
+size_t model_slot_depth(const struct model *m, const struct slot *s)
+{
+	size_t depth = 0;
+
+	/* A circle would be the daemon's mistake, and would have no end. */
+	while (depth < m->n_slots && (s = model_slot_by_name(m, s->parent)))
+		depth++;
+	return depth;
+}
+
 struct job *model_slot_job(const struct model *m, const struct slot *s)
 {
 	return model_job_by_path(m, s->job);

@@ -125,6 +125,8 @@ struct slot *model_slot_by_path(const struct model *m, const char *path);
 struct slot *model_slot_by_name(const struct model *m, const char *name);
 struct job *model_job_by_path(const struct model *m, const char *path);
 struct job *model_job_by_id(const struct model *m, uint32_t id);
+/* How many slots there are above a slot. */
+size_t model_slot_depth(const struct model *m, const struct slot *s);
 /* The job under way on a slot, or NULL. */
 struct job *model_slot_job(const struct model *m, const struct slot *s);
 

@@ -227,6 +227,7 @@ static int read_force(sd_bus_message *m, bool *ret)
 
 static int request(sd_bus_message *m, struct fake_slot *s, const char *operation, sd_bus_error *error)
 {
+	struct fake_slot *above;
 	struct fake_job *j;
 	bool force = false;
 	char *path;
@@ -240,6 +241,8 @@ static int request(sd_bus_message *m, struct fake_slot *s, const char *operation
 		return sd_bus_reply_method_return(m, "o", "/");
 	if (s->behaviour == ERROR && !(force && strcmp(s->result, ERROR_PROTECTED) == 0))
 		return sd_bus_error_set(error, s->result, s->reason);
+	if (*parent_of(s) && find(parent_of(s), &above, NULL) >= 0 && job_of(above))
+		return sd_bus_error_setf(error, ERROR_BUSY, "cannot %s %s: %s has a job", operation, s->name, above->name);
 	if (s->behaviour == ASKS) {
 		if (sd_bus_message_get_allow_interactive_authorization(m) > 0)
 			return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED, "nobody typed the password");
@@ -352,18 +355,6 @@ static int get_manager(sd_bus *b, const char *path, const char *interface, const
 	return sd_bus_message_append(reply, "s", strcmp(name, "Shim") == 0 ? shim : "0.0-fake");
 }
 
-static int append_devices(sd_bus_message *reply, const struct fake_slot *s)
-{
-	const char *const name = "Made-up Device";
-
-	if (!s->node)
-		return sd_bus_message_append(reply, "a(sssas)", 0);
-	if (second_node(s))
-		return sd_bus_message_append(reply, "a(sssas)", 2, "0000:01:00.0", name, s->driver, 1, s->node,
-					     "0000:01:00.1", name, s->driver, 1, second_node(s));
-	return sd_bus_message_append(reply, "a(sssas)", 1, "0000:01:00.0", name, s->driver, 1, s->node);
-}
-
 static int get_slot(sd_bus *b, const char *path, const char *interface, const char *name, sd_bus_message *reply,
 		    void *userdata, sd_bus_error *error)
 {
@@ -375,7 +366,7 @@ static int get_slot(sd_bus *b, const char *path, const char *interface, const ch
 	} texts[] = {
 		{ "Name", s->name }, { "Address", s->address }, { "Port", s->address }, { "Label", s->label },
 		{ "Backend", strcmp(shim, "active") == 0 && !set[s - slots].native ? "shim" : "native" }, { "Kind", kind_of(s) },
-		{ "Parent", strcmp(s->name, "slot1-1") == 0 ? "slot1" : "" },
+		{ "Parent", parent_of(s) },
 		{ "State", j ? "busy" : s->state }, { "Latch", s->latch }, { "Link", s->link },
 		{ "PowerIndicator", on ? "on" : "off" }, { "AttentionIndicator", "" },
 		{ "ButtonPolicy", "eject" }, { "InsertPolicy", "auto" },

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include <systemd/sd-bus.h>
+
 #include "base/names.h"
 
 enum behaviour {
@@ -89,10 +91,28 @@ static inline const char *kind_of(const struct fake_slot *s)
 	return strcmp(s->name, "slot4") == 0 ? "other" : "pcie";
 }
 
+static inline const char *parent_of(const struct fake_slot *s)
+{
+	return strcmp(s->name, "slot1-1") == 0 ? "slot1" : "";
+}
+
 /* The node of a second device of a slot; NULL: it has none. */
 static inline const char *second_node(const struct fake_slot *s)
 {
 	return s->node && strcmp(s->node, "nvme24n1") == 0 ? "nvme24n2" : NULL;
+}
+
+/* Its Devices, as on the bus. */
+static inline int append_devices(sd_bus_message *reply, const struct fake_slot *s)
+{
+	const char *const name = "Made-up Device";
+
+	if (!s->node)
+		return sd_bus_message_append(reply, "a(sssas)", 0);
+	if (second_node(s))
+		return sd_bus_message_append(reply, "a(sssas)", 2, "0000:01:00.0", name, s->driver, 1, s->node,
+					     "0000:01:00.1", name, s->driver, 1, second_node(s));
+	return sd_bus_message_append(reply, "a(sssas)", 1, "0000:01:00.0", name, s->driver, 1, s->node);
 }
 
 #endif

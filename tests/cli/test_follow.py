@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Jobs that hpctl starts and follows: in which order, for how long, and through what."""
+
+import pathlib
+import sys
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+from bus import BusCase  # noqa: E402
+
+
+class Order(BusCase):
+    def test_a_slot_is_ejected_before_the_one_that_it_is_below(self):
+        self.fake()
+        for names in (["slot1", "slot1-1"], ["slot1-1", "slot1"]):
+            results = self.json("eject", *names)["results"]
+            self.assertEqual([result["slot"] for result in results], names)
+            self.said("insert", "slot1")
+
+    def test_all_have_a_result_that_is_not_for_want_of_the_slot_above(self):
+        self.fake()
+        done = self.json("--no-block", "eject", "--all", code=6)["results"]
+        jobs = {result["slot"]: result["job"] for result in done}
+        self.assertLess(jobs["slot1-1"], jobs["slot1"])
+
+
+if __name__ == "__main__":
+    unittest.main()
