@@ -321,6 +321,13 @@ static void item_resync(struct item *item, struct model *m)
 		item_removed(item, "gone", "It went while hotplugd was restarted.");
 		return;
 	}
+	/* A slot that is on has the new card in it, or still the old one. */
+	if (streq(item->follow->operation->name, "replace")) {
+		reason = xasprintf("hotplugd was restarted and does not know the job any more. See: hpctl history %s",
+				   item->slot);
+		item_end(item, "error", EXIT_CODE_FAILED, reason);
+		return;
+	}
 	if (item->follow->operation->shows_devices ? streq(s->state, "on") :
 						     streq(s->state, "off") || streq(s->state, "empty")) {
 		item_removed(item, "done", "");

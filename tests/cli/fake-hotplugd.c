@@ -139,8 +139,10 @@ static void restart(struct fake_job *j)
 {
 	j->timer = sd_event_source_disable_unref(j->timer);
 	j->alive = false;
-	j->slot->state = "off";
-	j->slot->node = NULL;
+	if (strcmp(j->operation, "eject") == 0) {
+		j->slot->state = "off";
+		j->slot->node = NULL;
+	}
 	check(sd_bus_release_name(bus, BUS_NAME), "name");
 	check(sd_bus_request_name(bus, BUS_NAME, 0), "name");
 }

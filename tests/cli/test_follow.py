@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Jobs that hpctl starts and follows: in which order, for how long, and through what."""
 
+import json
 import pathlib
 import sys
 import unittest
@@ -22,6 +23,16 @@ class Order(BusCase):
         done = self.json("--no-block", "eject", "--all", code=6)["results"]
         jobs = {result["slot"]: result["job"] for result in done}
         self.assertLess(jobs["slot1-1"], jobs["slot1"])
+
+
+class Restart(BusCase):
+    def test_a_slot_that_is_on_is_no_proof_that_its_card_was_replaced(self):
+        self.fake()
+        done = self.hpctl("--json", "replace", "slot20")
+        self.assertEqual(done.returncode, 1, done)
+        result, = json.loads(done.stdout)["results"]
+        self.assertEqual((result["slot"], result["result"], result["exit_code"]), ("slot20", "error", 1))
+        self.assertIn("hpctl history slot20", done.stderr)
 
 
 if __name__ == "__main__":
