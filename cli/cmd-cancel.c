@@ -31,6 +31,7 @@ struct cancels {
 	struct cancel *list;
 	size_t n;
 	size_t n_running; /* asked and not ended */
+	uint64_t deadline; /* for the answers, too; USEC_INFINITY: none */
 };
 
 static void cancels_clear(struct cancels *all)
@@ -107,6 +108,16 @@ static int on_job_removed(sd_bus_message *m, void *userdata, sd_bus_error *unuse
 	return 0;
 }
 
+/* How long to wait for an answer; 0 would mean sd-bus's own time. */
+static uint64_t call_timeout(const struct cancels *all)
+{
+	uint64_t now = now_monotonic(), longest = client_call_timeout(&all->client);
+
+	if (now >= all->deadline)
+		return 1;
+	return all->deadline - now < longest ? all->deadline - now : longest;
+}
+
 static void ask(struct cancels *all, struct cancel *c)
 {
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
@@ -121,7 +132,14 @@ static void ask(struct cancels *all, struct cancel *c)
 		xreplace(&c->reason, "cannot ask hotplugd");
 		return;
 	}
-	r = sd_bus_call(all->client.bus, m, client_call_timeout(&all->client), &error, NULL);
+	r = sd_bus_call(all->client.bus, m, call_timeout(all), &error, NULL);
+	if (r == -ETIMEDOUT && now_monotonic() >= all->deadline) {
+		c->code = EXIT_CODE_PENDING;
+		c->result = xstrdup("pending");
+		xreplace(&c->reason, "hotplugd has not answered in time, and may yet cancel it. See: hpctl jobs");
+		error_print("%s: %s", subject, c->reason);
+		return;
+	}
 	if (r < 0) {
 		_cleanup_free_ char *text = error_text(&error);
 
@@ -138,18 +156,16 @@ static void ask(struct cancels *all, struct cancel *c)
 /* Waits until all that were asked have ended, or the time is over. */
 static enum exit_code wait_for_ends(struct cancels *all)
 {
-	uint64_t deadline = all->o->timeout == USEC_INFINITY ? USEC_INFINITY : now_monotonic() + all->o->timeout;
-
 	while (all->n_running > 0) {
-		uint64_t now = now_monotonic();
+		uint64_t now = now_monotonic(), end = all->deadline;
 		int r = sd_bus_process(all->client.bus, NULL);
 
 		if (r > 0)
 			continue;
-		if (now >= deadline)
+		if (now >= end)
 			return EXIT_CODE_OK;
 		if (r >= 0)
-			r = sd_bus_wait(all->client.bus, deadline == USEC_INFINITY ? USEC_INFINITY : deadline - now);
+			r = sd_bus_wait(all->client.bus, end == USEC_INFINITY ? USEC_INFINITY : end - now);
 		if (r < 0 && r != -EINTR)
 			return client_bus_error("cannot follow the jobs", r);
 	}
@@ -233,6 +249,7 @@ int cmd_cancel(const struct options *o, char **ids)
 		return code;
 
 	agent_start(o);
+	all.deadline = o->timeout == USEC_INFINITY ? USEC_INFINITY : now_monotonic() + o->timeout;
 	for (size_t i = 0; i < all.n; i++)
 		ask(&all, &all.list[i]);
 	agent_stop();

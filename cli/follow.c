@@ -261,6 +261,7 @@ static int on_timeout(sd_event_source *source, uint64_t now, void *userdata)
 	struct follow *f = userdata;
 	_cleanup_free_ char *span = format_span(f->o->timeout);
 
+	end_waiting(f, EXIT_CODE_CANCELLED, "cancelled", "it was not started");
 	for (size_t i = 0; i < f->n_items; i++) {
 		struct item *item = &f->items[i];
 		_cleanup_free_ char *reason = NULL, *stage = NULL;

@@ -4,6 +4,7 @@
 import json
 import pathlib
 import sys
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
@@ -33,6 +34,22 @@ class Restart(BusCase):
         result, = json.loads(done.stdout)["results"]
         self.assertEqual((result["slot"], result["result"], result["exit_code"]), ("slot20", "error", 1))
         self.assertIn("hpctl history slot20", done.stderr)
+
+
+class TimeOut(BusCase):
+    def test_a_cancel_waits_no_longer_for_answers_than_it_may(self):
+        self.fake("silent")
+        began = time.monotonic()
+        results = self.json("--timeout=0.5", "cancel", "1", "2", code=7)["results"]
+        self.assertLess(time.monotonic() - began, 10)
+        self.assertEqual([(result["job"], result["result"], result["exit_code"]) for result in results],
+                         [(1, "pending", 7), (2, "pending", 7)])
+
+    def test_what_was_not_asked_for_in_time_is_not_pending(self):
+        self.fake("silent")
+        results = self.json("--timeout=0.5", "eject", "slot1", "slot5", code=7)["results"]
+        self.assertEqual([(result["slot"], result["result"], result["exit_code"]) for result in results],
+                         [("slot1", "pending", 7), ("slot5", "cancelled", 8)])
 
 
 if __name__ == "__main__":
