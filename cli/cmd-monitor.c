@@ -324,6 +324,13 @@ static int on_interfaces_removed(struct monitor *mon, sd_bus_message *m)
 	return 0;
 }
 
+/* Nobody would hear what comes next; main() tells why. */
+static void end_if_unheard(struct monitor *mon)
+{
+	if (ferror(stdout))
+		sd_event_exit(mon->event, 0);
+}
+
 /* One subscription for all, so that nothing overtakes anything. */
 static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *unused)
 {
@@ -342,6 +349,7 @@ static int on_signal(sd_bus_message *m, void *userdata, sd_bus_error *unused)
 		r = on_interfaces_removed(mon, m);
 	if (r < 0)
 		fprintf(stderr, "hpctl: cannot read a signal of hotplugd (%s): %s.\n", sd_bus_message_get_member(m), strerror(-r));
+	end_if_unheard(mon);
 	return 0;
 }
 
@@ -364,6 +372,7 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *unu
 	if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0)
 		return 0;
 	tell_running(mon, *new_owner);
+	end_if_unheard(mon);
 	if (*new_owner)
 		client_load(&mon->client, &mon->model); /* has told why, if it failed */
 	return 0;
@@ -458,6 +467,7 @@ int cmd_monitor(const struct options *o, char **names)
 		r = sd_bus_attach_event(mon.client.bus, mon.event, SD_EVENT_PRIORITY_NORMAL);
 	if (r >= 0) {
 		tell_ready(&mon);
+		end_if_unheard(&mon);
 		r = sd_event_loop(mon.event);
 	}
 	if (r > 0)
