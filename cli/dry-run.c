@@ -31,16 +31,53 @@ static struct outlook refused(enum exit_code code, char *text)
 	return (struct outlook){ .result = code == EXIT_CODE_REFUSED ? "refused" : "failed", .code = code, .text = text };
 }
 
+/* The eject of a slot above, once it cannot be left any more: nothing is asked for below
+ * it then. A replace is one until it waits for its card. */
+static const struct job *eject_above(const struct model *m, const struct slot *s)
+{
+	for (size_t depth = 0; depth < m->n_slots && (s = model_slot_by_name(m, s->parent)); depth++) {
+		const struct job *j = model_slot_job(m, s);
+
+		if (j && !streq(j->operation, "insert") &&
+		    (streq(j->step, "remove") || streq(j->step, "power-off") || streq(j->step, "off-wait")))
+			return j;
+	}
+	return NULL;
+}
+
+/* The card in the slot is the one that the replace waits for. */
+static bool ends_wait(const struct operation *operation, const struct slot *s, const struct job *j)
+{
+	return !takes_out(operation) && streq(j->step, "card") && s->present && !streq(s->latch, "open");
+}
+
+static bool is_done_already(const struct operation *operation, const struct slot *s)
+{
+	if (takes_out(operation))
+		return operation->concerns && !operation->concerns(s);
+	return s->n_devices > 0 && (s->power || streq(s->backend, "native"));
+}
+
 static struct outlook look(const struct options *o, const struct operation *operation, const struct model *m,
 			   const struct slot *s)
 {
 	_cleanup_free_ char *devices = takes_out(operation) ? format_devices(s) : xstrdup("");
-	const struct job *j = model_slot_job(m, s);
+	const struct job *j = model_slot_job(m, s), *above = eject_above(m, s);
 
+	if (above)
+		return refused(EXIT_CODE_REFUSED, xasprintf("would be refused: job %" PRIu32 " (%s) is under way on %s",
+							    above->id, above->operation, above->slot));
+	if (j && ends_wait(operation, s, j))
+		return (struct outlook){
+			.result = "joins",
+			.text = xasprintf("would have job %" PRIu32 " go on, which waits for a card", j->id),
+		};
 	if (j && streq(j->operation, operation->name))
 		return (struct outlook){ .result = "joins", .text = xasprintf("would follow job %" PRIu32 ", which does that", j->id) };
 	if (j)
 		return refused(EXIT_CODE_REFUSED, xasprintf("would be refused: job %" PRIu32 " (%s) is under way", j->id, j->operation));
+	if (is_done_already(operation, s))
+		return (struct outlook){ .result = "nothing", .text = xasprintf("nothing to do: %s", operation->idle) };
 	if (takes_out(operation) && s->protect && !o->force)
 		return refused(EXIT_CODE_REFUSED, xasprintf("would be refused: the slot is protected (%s); --force overrides that",
 							    UDEV_PROPERTY_PROTECT));
@@ -51,8 +88,6 @@ static struct outlook look(const struct options *o, const struct operation *oper
 		return refused(EXIT_CODE_FAILED, xstrdup("would fail: there is no card in the slot"));
 	if (!takes_out(operation) && streq(s->latch, "open"))
 		return refused(EXIT_CODE_REFUSED, xstrdup("would be refused: the latch is open"));
-	if (operation->concerns && !operation->concerns(s))
-		return (struct outlook){ .result = "nothing", .text = xasprintf("nothing to do: %s", operation->idle) };
 	return (struct outlook){
 		.result = "would-start",
 		.text = xasprintf("would %s%s%s", operation->name, *devices ? " " : "", devices),

@@ -162,7 +162,7 @@ static int on_step(sd_event_source *source, uint64_t now, void *userdata)
 	}
 	switch (j->slot->behaviour) {
 	case STOPS:
-		if (strcmp(j->steps[j->at].step, "window") != 0) {
+		if (strcmp(j->steps[j->at].step, "remove") == 0) {
 			j->stalled = true;
 			job_changed(j);
 		}
@@ -188,8 +188,7 @@ static struct fake_job *job_start(struct fake_slot *s, const char *operation)
 		return j;
 	j = &jobs[last_id++];
 	*j = (struct fake_job){ .id = last_id, .slot = s, .operation = operation, .alive = true, .since = now_usec() };
-	j->steps = s->steps ?: strcmp(operation, "eject") == 0 ? eject_steps :
-			       strcmp(operation, "replace") == 0 ? replace_steps : insert_steps;
+	j->steps = steps_of(s, operation);
 	j->deadline = j->since + 5000000;
 	check(sd_event_add_time_relative(event, &j->timer, CLOCK_MONOTONIC, STEP_USEC, 1, on_step, j), "timer");
 	path = job_path(j);
@@ -245,7 +244,7 @@ static int request(sd_bus_message *m, struct fake_slot *s, const char *operation
 	if (s->behaviour == ERROR && !(force && strcmp(s->result, ERROR_PROTECTED) == 0))
 		return sd_bus_error_set(error, s->result, s->reason);
 	if (*parent_of(s) && find(parent_of(s), &above, NULL) >= 0 && job_of(above))
-		return sd_bus_error_setf(error, ERROR_BUSY, "cannot %s %s: %s has a job", operation, s->name, above->name);
+		return sd_bus_error_setf(error, ERROR_BUSY, "%s: %s has a job", s->name, above->name);
 	if (s->behaviour == ASKS) {
 		if (sd_bus_message_get_allow_interactive_authorization(m) > 0)
 			return sd_bus_error_set(error, SD_BUS_ERROR_ACCESS_DENIED, "nobody typed the password");
@@ -391,7 +390,7 @@ static int get_slot(sd_bus *b, const char *path, const char *interface, const ch
 	if (strcmp(name, "Present") == 0)
 		return sd_bus_message_append(reply, "b", strcmp(s->state, "empty") != 0);
 	if (strcmp(name, "Protected") == 0)
-		return sd_bus_message_append(reply, "b", s->result && strcmp(s->result, ERROR_PROTECTED) == 0);
+		return sd_bus_message_append(reply, "b", strcmp(s->name, "slot3") == 0);
 	if (strcmp(name, "Locate") == 0)
 		return sd_bus_message_append(reply, "b", set[s - slots].locate);
 	if (strcmp(name, "Hold") == 0)

@@ -46,6 +46,7 @@ static const struct step replace_steps[] = {
 static const struct step check_steps[] = { { "checking", "check" }, { NULL, NULL } };
 static const struct step commit_steps[] = { { "checking", "check" }, { "committing", "remove" }, { NULL, NULL } };
 static const struct step window_steps[] = { { "grace", "window" }, { NULL, NULL } };
+static const struct step card_steps[] = { { "checking", "check" }, { "settling", "card" }, { NULL, NULL } };
 
 struct fake_slot {
 	const char *name, *address, *state, *label;
@@ -72,7 +73,7 @@ static struct fake_slot slots[] = {
 	  "/dev/nvme6n1 is mounted on /data, as slot60's is." },
 	{ "slot7", "0000:00:07.0", "on", "", "nvme7n1", "nvme", "", "up", STOPS, commit_steps, NULL, NULL },
 	{ "slot8", "0000:00:08.0", "on", "", "nvme8n1", "nvme", "", "up", STOPS, window_steps, NULL, NULL },
-	{ "slot9", "0000:00:09.0", "on", "\x1b[2J\xc3\xbc", "nvme9n1", "nvme", "", "up", ENDS_EARLY, NULL, "done", "" },
+	{ "slot9", "0000:00:09.0", "on", "\x1b[2J\xc3\xbc", "nvme9n1", "nvme", "open", "up", ENDS_EARLY, NULL, "done", "" },
 	{ "slot20", "0000:00:14.0", "on", "", "nvme20n1", "nvme", "", "up", RESTARTS, commit_steps, NULL, NULL },
 	{ "slot21", "0000:00:15.0", "on", "", "nvme21n1", "nvme", "", "up", QUITS, commit_steps, NULL, NULL },
 	{ "slot22", "0000:00:16.0", "on", "", "nvme22n1", "nvme", "", "up", ERROR, NULL, ERROR_NOT_AUTHORIZED,
@@ -93,7 +94,14 @@ static inline const char *kind_of(const struct fake_slot *s)
 
 static inline const char *parent_of(const struct fake_slot *s)
 {
-	return strcmp(s->name, "slot1-1") == 0 ? "slot1" : "";
+	return strcmp(s->name, "slot1-1") == 0 ? "slot1" : strcmp(s->name, "slot9") == 0 ? "slot7" : "";
+}
+
+static inline const struct step *steps_of(const struct fake_slot *s, const char *operation)
+{
+	if (strcmp(operation, "replace") == 0)
+		return s->behaviour == STOPS ? card_steps : s->steps ?: replace_steps;
+	return s->steps ?: strcmp(operation, "eject") == 0 ? eject_steps : insert_steps;
 }
 
 /* The node of a second device of a slot; NULL: it has none. */
