@@ -18,7 +18,7 @@
 struct cancel {
 	uint32_t id;
 	bool asked;    /* the daemon has agreed */
-	char *slot;    /* empty if not known */
+	char *slot, *operation; /* empty if not known */
 	char *result;  /* of the job, NULL while it runs */
 	char *error;   /* its name on the bus, NULL: none */
 	char *reason;
@@ -39,6 +39,7 @@ static void cancels_clear(struct cancels *all)
 	client_close(&all->client);
 	for (size_t i = 0; i < all->n; i++) {
 		free(all->list[i].slot);
+		free(all->list[i].operation);
 		free(all->list[i].result);
 		free(all->list[i].error);
 		free(all->list[i].reason);
@@ -81,7 +82,9 @@ static enum exit_code parse_ids(struct cancels *all, char **texts)
 		if (is_listed(all, id))
 			continue;
 		all->list = xrealloc_array(all->list, all->n + 1, sizeof(*all->list));
-		all->list[all->n++] = (struct cancel){ .id = id, .slot = xstrdup(""), .reason = xstrdup("") };
+		all->list[all->n++] = (struct cancel){
+			.id = id, .slot = xstrdup(""), .operation = xstrdup(""), .reason = xstrdup(""),
+		};
 	}
 	return EXIT_CODE_OK;
 }
@@ -221,6 +224,8 @@ static enum exit_code print_json(const struct cancels *all)
 		const struct cancel *c = &all->list[i];
 		struct json_object *entry = json_new_object();
 
+		json_add_string_or_null(entry, "slot", c->slot);
+		json_add_string_or_null(entry, "operation", c->operation);
 		json_add(entry, "job", json_object_new_uint64(c->id));
 		json_add_string(entry, "result", c->result ?: c->asked ? "pending" : "error");
 		json_add_string_or_null(entry, "error", c->error ?: "");
@@ -230,6 +235,23 @@ static enum exit_code print_json(const struct cancels *all)
 	}
 	json_add(object, "results", array);
 	return json_print(object, all->o->json);
+}
+
+/* People know what they cancel; programs are told. */
+static enum exit_code read_jobs(struct cancels *all)
+{
+	_cleanup_(model_clear) struct model m = { 0 };
+	enum exit_code code = client_load(&all->client, &m);
+
+	for (size_t i = 0; i < all->n && code == EXIT_CODE_OK; i++) {
+		const struct job *j = model_job_by_id(&m, all->list[i].id);
+
+		if (!j)
+			continue;
+		xreplace(&all->list[i].slot, j->slot);
+		xreplace(&all->list[i].operation, j->operation);
+	}
+	return code;
 }
 
 int cmd_cancel(const struct options *o, char **ids)
@@ -245,6 +267,8 @@ int cmd_cancel(const struct options *o, char **ids)
 					on_job_removed, &all);
 	if (code == EXIT_CODE_OK)
 		code = client_subscribe_owner(&all.client, on_owner_changed, &all);
+	if (code == EXIT_CODE_OK && o->json)
+		code = read_jobs(&all);
 	if (code != EXIT_CODE_OK)
 		return code;
 

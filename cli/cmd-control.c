@@ -89,6 +89,7 @@ static enum exit_code control_slots(const struct options *o, struct client *c, c
 
 		json_add_string(entry, "slot", (*slots)->name);
 		json_add_string(entry, "operation", control->name);
+		json_add(entry, "job", NULL);
 		json_add_string(entry, "result", outcome.code == EXIT_CODE_OK ? "done" : "error");
 		json_add_string_or_null(entry, "error", outcome.error ?: "");
 		json_add_string_or_null(entry, "reason", outcome.reason ?: "");

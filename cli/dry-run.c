@@ -102,6 +102,7 @@ static struct json_object *json_outlook(const struct operation *operation, const
 	json_add_string(entry, "operation", operation->name);
 	json_add(entry, "job", NULL);
 	json_add_string(entry, "result", l->result);
+	json_add(entry, "error", NULL);
 	json_add_string(entry, "reason", l->text);
 	json_add(entry, "exit_code", json_object_new_int(l->code));
 	return entry;

@@ -41,5 +41,23 @@ class Monitor(BusCase):
             self.ends(monitor)
 
 
+class Json(BusCase):
+    KEYS = ["slot", "operation", "job", "result", "error", "reason", "exit_code"]
+
+    def test_each_result_has_all_keys(self):
+        self.fake("busy")
+        for verb in ("eject slot1", "insert slot4", "hold slot1", "locate slot1", "release slot1", "adopt slot1",
+                     "--dry-run eject slot1", "--dry-run insert slot1", "cancel 1"):
+            for result in self.json(*verb.split())["results"]:
+                self.assertEqual(list(result), self.KEYS, verb)
+
+    def test_a_cancel_tells_of_what(self):
+        self.fake("busy")
+        results = self.json("cancel", "1", "77", code=1)["results"]
+        self.assertEqual([(result["slot"], result["operation"], result["job"]) for result in results],
+                         [("slot8", "eject", 1), (None, None, 77)])
+        self.assertEqual([list(result) for result in results], [self.KEYS, self.KEYS])
+
+
 if __name__ == "__main__":
     unittest.main()
