@@ -133,7 +133,8 @@ static void rewind_lines(struct follow *f)
 static bool is_calling(const struct follow *f)
 {
 	for (size_t i = 0; i < f->n_items; i++)
-		if (f->items[i].state == ITEM_CALLING)
+		if (f->items[i].state == ITEM_CALLING ||
+		    (f->items[i].state == ITEM_RUNNING && f->items[i].cancel == CANCEL_ASKED))
 			return true;
 	return false;
 }
@@ -168,8 +169,7 @@ void view_changed(struct follow *f, struct item *item)
 	draw(f);
 }
 
-/* Makes room for a message above the lines; draw() puts them back. */
-static void clear(struct follow *f)
+void view_clear(struct follow *f)
 {
 	if (!f->live || f->n_drawn == 0)
 		return;
@@ -191,7 +191,7 @@ void view_note(struct follow *f, const char *format, ...)
 		text = NULL;
 		return;
 	}
-	clear(f);
+	view_clear(f); /* the message stands above the lines */
 	error_print("%s", text);
 	if (f->live)
 		draw(f);

@@ -24,6 +24,7 @@
 #define TICK_USEC USEC_PER_SEC
 
 static int start_next(struct follow *f);
+static void cancel_next(struct follow *f);
 
 static struct item *item_by_job(struct follow *f, const char *path)
 {
@@ -87,11 +88,15 @@ static int on_cancel_answer(sd_bus_message *reply, void *userdata, sd_bus_error 
 	const sd_bus_error *error = sd_bus_message_get_error(reply);
 	_cleanup_free_ char *text = NULL;
 
-	if (!error || item->state != ITEM_RUNNING || sd_bus_error_has_name(error, ERROR_NO_SUCH_JOB))
-		return 0;
-	text = error_text(error);
-	view_note(item->follow, "%s: not cancelled: %s. It goes on; waiting for its end. "
-		  "Ctrl-C once more leaves it running", item->slot, text);
+	item->cancel = CANCEL_ANSWERED;
+	if (error && item->state == ITEM_RUNNING && !sd_bus_error_has_name(error, ERROR_NO_SUCH_JOB)) {
+		text = error_text(error);
+		view_note(item->follow, "%s: not cancelled: %s. It goes on; waiting for its end. "
+			  "Ctrl-C once more leaves it running", item->slot, text);
+	} else {
+		view_changed(item->follow, NULL);
+	}
+	cancel_next(item->follow);
 	return 0;
 }
 
@@ -101,12 +106,42 @@ static void item_cancel(struct item *item)
 	_cleanup_(sd_bus_message_unrefp) sd_bus_message *m = NULL;
 	int r = client_new_call(&f->client, PATH_MANAGER, INTERFACE_MANAGER, "CancelJob", &m);
 
+	item->cancel = CANCEL_ASKED;
 	if (r >= 0)
 		r = sd_bus_message_append(m, "u", item->job->id);
 	if (r >= 0)
 		r = sd_bus_call_async(f->client.bus, NULL, m, on_cancel_answer, item, client_call_timeout(&f->client));
-	if (r < 0)
+	if (r < 0) {
+		item->cancel = CANCEL_ANSWERED;
 		view_note(f, "%s: cannot ask to cancel: %s", item->slot, strerror(-r));
+	}
+}
+
+/* Ctrl-C was the agent's end, too. A second one ends the wait for the new one. */
+static void renew_agent(struct follow *f)
+{
+	if (f->agent_renewed)
+		return;
+	f->agent_renewed = true;
+	agent_stop();
+	agent_start(f->o);
+}
+
+/* All at once, or one after the other where a person may be asked for passwords: an
+ * agent asks for one at a time. */
+static void cancel_next(struct follow *f)
+{
+	for (size_t i = 0; i < f->n_items; i++) {
+		struct item *item = &f->items[i];
+
+		if (item->state == ITEM_RUNNING && item->cancel == CANCEL_NONE) {
+			view_clear(f);
+			renew_agent(f);
+			item_cancel(item);
+		}
+		if (item->cancel == CANCEL_ASKED && !f->at_once)
+			return;
+	}
 }
 
 static bool take_job(struct item *item, const char *path)
@@ -149,7 +184,7 @@ static void item_started(struct item *item, const char *path)
 	if (f->live || item->job->id <= f->last_known)
 		client_get_all(&f->client, path, INTERFACE_JOB, on_job_properties, item);
 	if (f->interrupts)
-		item_cancel(item);
+		cancel_next(f);
 }
 
 /* Nobody is asked again after the first "no", and nobody who is not there. */
@@ -244,8 +279,6 @@ static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *
 
 		if (item->state == ITEM_FINISHING)
 			item_end_result(item, "done", item->reason);
-		else if (f->interrupts == 1 && item->state == ITEM_RUNNING)
-			item_cancel(item);
 		else if (f->interrupts > 1 && item->state == ITEM_RUNNING) {
 			_cleanup_free_ char *reason = xasprintf("left running as job %" PRIu32 ". See: hpctl jobs", item->job->id);
 
@@ -253,6 +286,8 @@ static int on_interrupt(sd_event_source *source, const struct signalfd_siginfo *
 		} else if (f->interrupts > 1 && item->state == ITEM_CALLING)
 			item_end(item, "pending", EXIT_CODE_PENDING, "hotplugd has not answered; the job may yet start. See: hpctl jobs");
 	}
+	if (f->interrupts == 1)
+		cancel_next(f);
 	return 0;
 }
 

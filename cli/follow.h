@@ -32,6 +32,13 @@ enum item_state {
 	ITEM_ENDED,
 };
 
+/* Of a Ctrl-C, for what runs. */
+enum item_cancel {
+	CANCEL_NONE,
+	CANCEL_ASKED,    /* a person may be typing a password */
+	CANCEL_ANSWERED,
+};
+
 /* One slot of the command line. */
 struct item {
 	struct follow *follow;
@@ -40,6 +47,7 @@ struct item {
 	char *devices;       /* what was in it, for people */
 	size_t depth;        /* slots above it, where that matters; the deepest is asked for first */
 	enum item_state state;
+	enum item_cancel cancel;
 	struct job *job;     /* from ITEM_RUNNING on, NULL if none was needed */
 	bool stall_told;
 	bool looked;         /* asked for what came up */
@@ -70,6 +78,7 @@ struct follow {
 	sd_event_source *lost_timer; /* armed while the daemon is away */
 	sd_event_source *look_timer; /* armed while items are to be looked at */
 	unsigned int interrupts;
+	bool agent_renewed;  /* since the first of them */
 
 	/* Jobs that ended before we knew that they were ours. */
 	struct ended {
@@ -102,6 +111,8 @@ void view_init(struct follow *f);
 void view_changed(struct follow *f, struct item *item);
 /* A remark that is no result, on the error stream. */
 void view_note(struct follow *f, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Takes the lines away, as somebody else may write; the next change puts them back. */
+void view_clear(struct follow *f);
 /* The item has ended: result line, or message. */
 void view_ended(struct follow *f, struct item *item);
 /* All have, or with @code nothing more is heard of those that have not: what is
