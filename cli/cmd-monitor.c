@@ -364,21 +364,7 @@ static void tell_running(struct monitor *mon, bool running)
 	}
 }
 
-static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *unused)
-{
-	struct monitor *mon = userdata;
-	const char *name, *old_owner, *new_owner;
-
-	if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0)
-		return 0;
-	tell_running(mon, *new_owner);
-	end_if_unheard(mon);
-	if (*new_owner)
-		client_load(&mon->client, &mon->model); /* has told why, if it failed */
-	return 0;
-}
-
-/* What was there when the watch began: from here on nothing is missed. */
+/* What was there when the watch began, or began again: from here on nothing is missed. */
 static void tell_ready(struct monitor *mon)
 {
 	if (mon->o->json) {
@@ -390,6 +376,35 @@ static void tell_ready(struct monitor *mon)
 	} else if (mon->o->legend) {
 		fprintf(stderr, "Watching %zu slots, %zu jobs under way. Ctrl-C ends.\n", mon->model.n_slots, mon->model.n_jobs);
 	}
+}
+
+static void reload(struct monitor *mon)
+{
+	if (client_load(&mon->client, &mon->model) == EXIT_CODE_OK) /* has told why, if it failed */
+		tell_ready(mon);
+}
+
+/* How jobs have ended meanwhile it has told before it answered. An error: it is away again. */
+static int on_back(sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+	if (!sd_bus_message_is_method_error(reply, NULL))
+		reload(userdata);
+	end_if_unheard(userdata);
+	return 0;
+}
+
+static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *unused)
+{
+	struct monitor *mon = userdata;
+	const char *name, *old_owner, *new_owner;
+
+	if (sd_bus_message_read(m, "sss", &name, &old_owner, &new_owner) < 0)
+		return 0;
+	tell_running(mon, *new_owner);
+	end_if_unheard(mon);
+	if (*new_owner && client_get_all(&mon->client, PATH_MANAGER, INTERFACE_MANAGER, on_back, mon) < 0)
+		reload(mon);
+	return 0;
 }
 
 static void monitor_clear(struct monitor *mon)

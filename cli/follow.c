@@ -388,6 +388,18 @@ static void resync(struct follow *f)
 	}
 }
 
+/* What has ended meanwhile it has told before it answered. An error: it is away again. */
+static int on_back(sd_bus_message *reply, void *userdata, sd_bus_error *unused)
+{
+	struct follow *f = userdata;
+
+	if (sd_bus_message_is_method_error(reply, NULL))
+		return 0;
+	sd_event_source_set_enabled(f->lost_timer, SD_EVENT_OFF);
+	resync(f);
+	return 0;
+}
+
 static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *unused)
 {
 	struct follow *f = userdata;
@@ -400,14 +412,12 @@ static int on_owner_changed(sd_bus_message *m, void *userdata, sd_bus_error *unu
 		running = running || f->items[i].state == ITEM_RUNNING || f->items[i].state == ITEM_FINISHING;
 	if (!running)
 		return 0;
-	if (*new_owner) {
-		sd_event_source_set_enabled(f->lost_timer, SD_EVENT_OFF);
-		resync(f);
-	} else {
+	sd_event_source_set_time_relative(f->lost_timer, LOST_USEC);
+	sd_event_source_set_enabled(f->lost_timer, SD_EVENT_ONESHOT);
+	if (!*new_owner)
 		view_note(f, "hotplugd went away; waiting for it to come back");
-		sd_event_source_set_time_relative(f->lost_timer, LOST_USEC);
-		sd_event_source_set_enabled(f->lost_timer, SD_EVENT_ONESHOT);
-	}
+	else if (client_get_all(&f->client, PATH_MANAGER, INTERFACE_MANAGER, on_back, f) < 0)
+		resync(f);
 	return 0;
 }
 

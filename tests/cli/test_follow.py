@@ -35,6 +35,13 @@ class Restart(BusCase):
         self.assertEqual((result["slot"], result["result"], result["exit_code"]), ("slot20", "error", 1))
         self.assertIn("hpctl history slot20", done.stderr)
 
+    def test_what_the_daemon_tells_when_it_is_back_counts_more_than_the_slots_state(self):
+        self.fake()
+        self.hpctl("eject", "slot20")
+        done = self.hpctl("insert", "slot20")
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn("The driver has failed", done.stderr)
+
 
 class TimeOut(BusCase):
     def test_a_cancel_waits_no_longer_for_answers_than_it_may(self):

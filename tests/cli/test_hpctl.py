@@ -544,7 +544,8 @@ class Monitor(BusCase):
         fake.kill()
         self.assertEqual(json.loads(monitor.stdout.readline())["type"], "daemon-stopped")
         fake = self.fake()
-        self.assertEqual(json.loads(monitor.stdout.readline())["type"], "daemon-started")
+        for word in ("daemon-started", "ready"):
+            self.assertEqual(json.loads(monitor.stdout.readline())["type"], word)
         fake.send_signal(signal.SIGHUP)
         self.assertEqual(json.loads(monitor.stdout.readline())["type"], "slot-event")
 
