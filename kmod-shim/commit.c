@@ -18,6 +18,7 @@
 #include <linux/module.h>
 #include <linux/string.h>
 #include "event.h"
+#include "port.h"
 #include "service.h"
 #include "slot.h"
 
@@ -65,27 +66,49 @@ static int hps_commit_remove(struct hps_slot *slot)
 	return 0;
 }
 
+/*
+ * Finds what is below the bridges of a slot. Ports of ours that were there before are
+ * left alone: a card that was just taken out of one of their slots, and has its power
+ * still, is not to come back by a rescan of another one. @slot: whose bridges on @bus
+ * they are, or NULL: all.
+ */
+static void hps_commit_scan_bridges(struct hps_slot *slot, struct pci_bus *bus)
+{
+	struct pci_dev *bridge;
+	int devfn;
+
+	for_each_pci_bridge(bridge, bus) {
+		if (slot && !hps_slot_holds(slot, bridge))
+			continue;
+		if (!bridge->subordinate) {
+			pci_hp_add_bridge(bridge);
+		} else if (!hps_port_claimed(bridge)) {
+			for (devfn = 0; devfn < 0x100; devfn += 8)
+				pci_scan_slot(bridge->subordinate, devfn);
+			hps_commit_scan_bridges(NULL, bridge->subordinate);
+		}
+	}
+}
+
+/* Not pci_rescan_bus(): on an SHPC's bus there are other slots. */
 static int hps_commit_rescan(struct hps_slot *slot)
 {
 	struct pci_bus *bus = slot->port->subordinate;
 	u8 device = slot->device == HPS_DEVICE_ALL ? 0 : slot->device;
-	struct pci_dev *pdev;
+	bool occupied;
 
 	if (!bus)
 		return -ENODEV;
-	pdev = pci_get_slot(bus, PCI_DEVFN(device, 0));
-	if (pdev) {
-		/* A slot that is on: there may be more in it than before. */
-		pci_dev_put(pdev);
-		pci_rescan_bus(bus);
-		return 0;
-	}
-	if (!pci_scan_slot(bus, PCI_DEVFN(device, 0)))
+	/* A slot that is on: there may be more in it than before. */
+	occupied = hps_slot_occupied(slot);
+	if (!pci_scan_slot(bus, PCI_DEVFN(device, 0)) && !occupied)
 		return -ENODEV;
-	for_each_pci_bridge(pdev, bus)
-		if (hps_slot_holds(slot, pdev))
-			pci_hp_add_bridge(pdev);
-	hps_assign(slot);
+	hps_commit_scan_bridges(slot, bus);
+	/* The windows of devices that are in use stay where they are. */
+	if (occupied)
+		pci_assign_unassigned_bus_resources(bus);
+	else
+		hps_assign(slot);
 	pcie_bus_configure_settings(bus);
 	pci_bus_add_devices(bus);
 	return 0;

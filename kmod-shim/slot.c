@@ -82,7 +82,7 @@ static int hps_slot_match_child(struct device *dev, void *data)
  * Are devices enumerated? Asks the driver core's list of children, which needs
  * no lock that a remover of the port might hold.
  */
-static bool hps_slot_occupied(struct hps_slot *slot)
+bool hps_slot_occupied(struct hps_slot *slot)
 {
 	return device_for_each_child(&slot->port->dev, slot, hps_slot_match_child);
 }

@@ -227,6 +227,7 @@ void hps_slot_kill(struct hps_slot *slot);
 bool hps_slot_hold(struct hps_slot *slot);
 void hps_slot_unhold(struct hps_slot *slot);
 void hps_slot_leave(struct hps_slot *slot);
+bool hps_slot_occupied(struct hps_slot *slot);
 bool hps_slot_status(struct hps_slot *slot, struct hps_level *level);
 bool hps_slot_in_reach(struct hps_slot *slot);
 void hps_slot_describe(struct hps_slot *slot, struct hps_event *event);

@@ -95,6 +95,18 @@ def test_a_commit_touches_its_slot_only(shpc, shim, slots):
         eject(shpc, shim, slots[str(number)])
 
 
+def test_a_rescan_leaves_a_card_alone_that_was_taken_out_of_another_slot(shpc, shim, slots):
+    for number in 3, 4:
+        shpc.plug("nvme", number)
+        bring_up(shpc, shim, slots[str(number)])
+    assert commit(shpc, "remove", slots["4"]["ADDRESS"]) is None
+    assert commit(shpc, "rescan", slots["3"]["ADDRESS"]) is None    # nothing new: fine
+    taken_out = shim.slot(slots["4"]["SLOT"])
+    assert has(taken_out, "POWER") and not has(taken_out, "OCCUPIED")
+    for number in 3, 4:
+        eject(shpc, shim, slots[str(number)])
+
+
 def test_slots_are_powered_side_by_side(shpc, shim, slots):
     for number in range(2, 8):
         shpc.plug("nvme", number)

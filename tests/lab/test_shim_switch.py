@@ -3,6 +3,7 @@
 
 import pytest
 
+from lab.flat import bring_up, eject
 from lab.shim import Client, bare, commit, has, write, writer   # noqa: F401
 
 ROOT = "0000:00:02.0"
@@ -81,6 +82,20 @@ def test_ports_that_appear_below_one_of_ours_are_ours_from_the_start(switch, shi
     assert waiting.wait().out.strip() == "EBUSY"
     shim.op("PORT_RELEASE", PORT=slots["5"]["PORT"])
     assert driver(switch, slots["5"]["PORT"]) == "pciehp"
+
+
+def test_a_rescan_above_finds_a_port_and_leaves_a_card_alone_that_was_taken_out(switch, shim):
+    slots, _ = adopt_all(switch, shim)
+    switch.plug("nvme", 3)
+    bring_up(switch, shim, slots["3"])
+    assert commit(switch, "remove", slots["3"]["ADDRESS"]) is None
+    switch.run(f"echo 1 > /sys/bus/pci/devices/{slots['4']['PORT']}/remove", timeout=60)
+    assert set(shim.slots()) == {"1", "3", "5", "6"}
+    assert commit(switch, "rescan", ROOT) is None
+    found = shim.slots()
+    assert set(found) == {"1", "3", "4", "5", "6"}
+    assert has(found["3"], "POWER") and not has(found["3"], "OCCUPIED")
+    eject(switch, shim, slots["3"])
 
 
 def test_ports_that_appear_below_a_native_one_or_without_a_controller_are_left_alone(switch, shim):
