@@ -37,7 +37,7 @@ static int hps_op_power(struct hps_slot *slot, const struct hps_op *op, const ch
 	if (!op->value) {
 		/* Who was to be aborted is through: lanes run one by one. */
 		WRITE_ONCE(slot->abort, false);
-		error = slot->ops->power_off(slot, report);
+		error = hps_slot_power_off(slot, report);
 		if (!error)
 			WRITE_ONCE(slot->off_by_request, true);
 		return error;

@@ -34,7 +34,7 @@ void hps_port_normalise(struct pci_dev *pdev)
 		hps_slot_status(slot, &level);
 		used = level.status & HPSHIM_STATUS_OCCUPIED;
 		if (slot->caps & HPSHIM_CAP_POWER && level.status & HPSHIM_STATUS_POWER && !used &&
-		    !slot->ops->power_off(slot, &report))
+		    !hps_slot_power_off(slot, &report))
 			off = true;
 		if (level.power_indicator == HPSHIM_INDICATOR_BLINK)
 			slot->ops->indicators(slot, used ? HPSHIM_INDICATOR_ON :

@@ -130,6 +130,20 @@ bool hps_slot_in_reach(struct hps_slot *slot)
 	       (level.status & HPSHIM_STATUS_LINK || !(slot->caps & HPSHIM_CAP_LINK));
 }
 
+/*
+ * Switches the power off, but not under devices that can be spoken to: somebody else
+ * may have had the bus scanned since the controller looked. What is found by a scan
+ * that has begun already, and comes after this look, is not seen.
+ */
+int hps_slot_power_off(struct hps_slot *slot, const char **report)
+{
+	if (hps_slot_occupied(slot) && hps_slot_in_reach(slot)) {
+		*report = "there are devices in the slot";
+		return -EBUSY;
+	}
+	return slot->ops->power_off(slot, report);
+}
+
 /* Fills in all that an answer or event tells about a slot. */
 void hps_slot_describe(struct hps_slot *slot, struct hps_event *event)
 {

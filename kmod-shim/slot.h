@@ -57,7 +57,8 @@ struct hps_level {
  * @power_on: power the slot and wait until its device answers. Sleeps, up to
  *	some seconds; holds the command mutex only for single steps; gives up
  *	when the slot dies or hps_slot_aborted().
- * @power_off: switch the power off and wait for the command.
+ * @power_off: switch the power off and wait for the command. Called by way of
+ *	hps_slot_power_off().
  * @indicators: set indicators; HPSHIM_INDICATOR_UNKNOWN leaves one as it is.
  * @raw_indicators: read, or with @set write, both indicators as they are in Slot
  *	Control, for slots with @user_indicators; or NULL.
@@ -230,6 +231,7 @@ void hps_slot_leave(struct hps_slot *slot);
 bool hps_slot_occupied(struct hps_slot *slot);
 bool hps_slot_status(struct hps_slot *slot, struct hps_level *level);
 bool hps_slot_in_reach(struct hps_slot *slot);
+int hps_slot_power_off(struct hps_slot *slot, const char **report);
 void hps_slot_describe(struct hps_slot *slot, struct hps_event *event);
 bool hps_slot_holds(const struct hps_slot *slot, struct pci_dev *pdev);
 void hps_slot_disconnect(struct hps_slot *slot);

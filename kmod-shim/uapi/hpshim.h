@@ -44,7 +44,8 @@
  * @HPSHIM_CMD_PORT_RELEASE: give them back. Completes with OP_DONE, after the
  *	SLOT_GONE events.
  * @HPSHIM_CMD_SET_POWER: %HPSHIM_A_VALUE 1: power the slot, bring the link up
- *	and wait until the device answers; 0: switch the power off. The caller
+ *	and wait until the device answers; 0: switch the power off, or EBUSY if
+ *	there are devices that can be spoken to: remove them first. The caller
  *	keeps the second that a slot needs after it was switched off (PCIe r6.0,
  *	sec 6.7.1.8).
  * @HPSHIM_CMD_SET_POWER_INDICATOR: %HPSHIM_A_VALUE is an enum hpshim_indicator.

@@ -212,6 +212,21 @@ def test_a_power_off_takes_over_from_a_power_on(flat, shim, drive):
     shim.op("SET_POWER_INDICATOR", SLOT=drive["SLOT"], VALUE=INDICATOR["OFF"])
 
 
+def test_power_is_not_cut_under_devices_unless_they_are_lost(flat, shim, drive):
+    slot = drive["SLOT"]
+    done = shim.op("SET_POWER", SLOT=slot, VALUE=0)
+    assert done["ERRNO"] == 16 and "devices" in done["REPORT"] and has(done, "POWER", "OCCUPIED")
+    flat.run("dd if=/dev/nvme0n1 of=/dev/null bs=4k count=16 iflag=direct")
+    for what in "LINK_DOWN", "PRESENCE_LOST":
+        shim.inject(slot, what)
+    flat.wait_until("dmesg | grep -q 'Slot(3): card gone'")
+    done = shim.op("SET_POWER", SLOT=slot, VALUE=0)
+    assert done["ERRNO"] == 0 and has(done, "OCCUPIED") and not has(done, "POWER")
+    for what in "PRESENCE_FOUND", "LINK_UP":
+        shim.inject(slot, what)
+    eject(flat, shim, drive)
+
+
 def test_latch_and_power_fault(flat, shim, drive):
     slot = drive["SLOT"]
     shim.inject(slot, "LATCH_OPEN")
