@@ -36,18 +36,30 @@ static struct pci_dev *hps_card_device(struct hps_slot *slot)
 	return pdev;
 }
 
+static bool hps_card_reads(struct pci_dev *pdev, int reg, u32 expected)
+{
+	u32 value;
+
+	return !pci_read_config_dword(pdev, reg, &value) && value == expected;
+}
+
 /*
  * What only the card itself says. Its class is read, not taken from @pdev, where
- * the core's fixups may have put another one (quirk_tw686x_class()).
+ * the core's fixups may have put another one (quirk_tw686x_class()). Of one that does
+ * not answer nothing is known, not even that it has no serial number.
  */
 static void hps_card_note(struct hps_slot *slot, struct pci_dev *pdev)
 {
+	u64 serial;
 	u32 class;
 
 	if (pci_read_config_dword(pdev, PCI_CLASS_REVISION, &class) || PCI_POSSIBLE_ERROR(class))
 		class = 0;
+	serial = pci_get_dsn(pdev);
+	if (!hps_card_reads(pdev, PCI_CLASS_REVISION, class))
+		class = 0;
+	WRITE_ONCE(slot->serial, serial);
 	WRITE_ONCE(slot->class, class);
-	WRITE_ONCE(slot->serial, pci_get_dsn(pdev));
 }
 
 /* A slot that has just become ours learns what is in it. */
@@ -73,13 +85,6 @@ void hps_card_appeared(struct pci_dev *pdev)
 	if (slot && pdev->devfn == hps_card_devfn(slot))
 		hps_card_note(slot, pdev);
 	hps_slot_put(slot);
-}
-
-static bool hps_card_reads(struct pci_dev *pdev, int reg, u32 expected)
-{
-	u32 value;
-
-	return !pci_read_config_dword(pdev, reg, &value) && value == expected;
 }
 
 /*
@@ -109,14 +114,19 @@ static bool hps_card_is_another(struct hps_slot *slot, struct pci_dev *pdev)
 	if (hps_inject_card_changed(slot))
 		return true;
 	if (!hps_card_answers(slot, pdev) ||
-	    !hps_card_reads(pdev, PCI_VENDOR_ID, pdev->vendor | (u32)pdev->device << 16) ||
-	    (class && !hps_card_reads(pdev, PCI_CLASS_REVISION, class)))
+	    !hps_card_reads(pdev, PCI_VENDOR_ID, pdev->vendor | (u32)pdev->device << 16))
 		return true;
 	if (pdev->hdr_type == PCI_HEADER_TYPE_NORMAL &&
 	    !hps_card_reads(pdev, PCI_SUBSYSTEM_VENDOR_ID,
 			    pdev->subsystem_vendor | (u32)pdev->subsystem_device << 16))
 		return true;
-	return pci_get_dsn(pdev) != READ_ONCE(slot->serial);
+	if (!class) {
+		/* As far as anybody knows it is the one. */
+		hps_card_note(slot, pdev);
+		return false;
+	}
+	return !hps_card_reads(pdev, PCI_CLASS_REVISION, class) ||
+	       pci_get_dsn(pdev) != READ_ONCE(slot->serial);
 }
 
 static bool hps_card_is_lost(const struct pci_dev *pdev)

@@ -159,7 +159,7 @@ struct hps_lane {
  *	give up
  * @off_by_request: the controller switched it off, and its card is still there
  * @class: class and revision as the card whose devices are there says them, 0: not
- *	known
+ *	known, as @serial then
  * @serial: its Device Serial Number, 0: none
  * @slept_present: there was a card when the machine went to sleep
  * @replaced: the card whose devices are there is not there any more, or lost all

@@ -59,6 +59,24 @@ def test_a_card_that_went_counts_as_gone_until_anybody_removes_its_devices(flat,
     eject(flat, shim, drive)
 
 
+def test_a_card_that_did_not_answer_when_it_was_adopted_is_no_other_one_when_it_does(flat, shim):
+    flat.plug("e1000e", 3)          # has a serial number
+    flat.wait_bound(3, "e1000e", 40)
+    # the port has no driver, and the card neither driver nor power, for a moment
+    flat.run(f"echo {flat.address(3)}.0 > /sys/bus/pci/drivers/e1000e/unbind")
+    service = flat.out(f"basename /sys/bus/pci_express/devices/{PORTS[2]}:pcie*04").strip()
+    flat.run(f"echo {service} > /sys/bus/pci_express/drivers/pciehp/unbind")
+    flat.run(f"setpci -s {PORTS[2]} CAP_EXP+18.w=0400:0400")
+    slot = shim.adopt(PORTS[2])["3"]
+    flat.run(f"setpci -s {PORTS[2]} CAP_EXP+18.w=0000:0400")
+    shim.skip()
+    flap(shim, slot["SLOT"])
+    shim.inject(slot["SLOT"], "LATCH_CLOSED")
+    shim.event("LATCH")             # what came before has been told
+    assert has(shim.slot(slot["SLOT"]), "PRESENT", "LINK", "OCCUPIED")
+    eject(flat, shim, slot)
+
+
 @pytest.mark.long
 def test_indicators_that_belong_to_user_space_are_written_as_they_are(bare):
     """As below Intel's VMD, where ledctl knows what the bits mean."""
