@@ -137,11 +137,16 @@ bool hps_slot_in_reach(struct hps_slot *slot)
  */
 int hps_slot_power_off(struct hps_slot *slot, const char **report)
 {
+	int error;
+
 	if (hps_slot_occupied(slot) && hps_slot_in_reach(slot)) {
 		*report = "there are devices in the slot";
 		return -EBUSY;
 	}
-	return slot->ops->power_off(slot, report);
+	error = slot->ops->power_off(slot, report);
+	if (!error)
+		WRITE_ONCE(slot->off_ns, ktime_get_ns());
+	return error;
 }
 
 /* Fills in all that an answer or event tells about a slot. */

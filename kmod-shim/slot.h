@@ -157,6 +157,7 @@ struct hps_lane {
  * @lanes: operations, protected by @lock
  * @abort: a power-off, or who gives the slot back, waits for the running power-on to
  *	give up
+ * @off_ns: when it was switched off last, 0: never
  * @off_by_request: the controller switched it off, and its card is still there
  * @class: class and revision as the card whose devices are there says them, 0: not
  *	known, as @serial then
@@ -201,6 +202,7 @@ struct hps_slot {
 	struct hps_lane lanes[HPS_LANES];
 	bool abort;
 
+	u64 off_ns;
 	bool off_by_request;
 	u32 class;
 	u64 serial;

@@ -85,6 +85,19 @@ def test_a_writer_at_a_slot_that_stays_off_is_told_that_nobody_answers(flat, shi
     flat.wait_deleted(card)
 
 
+def test_a_slot_that_was_just_switched_off_has_its_second_before_it_goes_back(flat, shim, drive):
+    assert commit(flat, "remove", drive["ADDRESS"]) is None
+    off = shim.op("SET_POWER", SLOT=drive["SLOT"], VALUE=0)
+    assert off["ERRNO"] == 0
+    assert shim.op("PORT_RELEASE", PORT=PORTS[2])["ERRNO"] == 0
+    gone = shim.event("SLOT_GONE", SLOT=drive["SLOT"])
+    assert gone["TIME_NS"] - off["TIME_NS"] > 0.95e9
+    flat.wait_bound(3, "nvme", 40)      # its native driver has powered it up at once
+    card = flat.card(3)
+    flat.run("echo 0 > /sys/bus/pci/slots/3/power")
+    flat.wait_deleted(card)
+
+
 def test_answers_that_no_program_may_get_are_refused(flat, shim):
     for error, errno in (-133, 2), (-134, 34), (-512, 34), (1, 34):
         assert shim.refused("REQUEST_ANSWER", REQUEST=1, ERRNO=error) == errno
