@@ -193,6 +193,8 @@ static int hps_pcie_probe(struct pcie_device *service)
 	bool pressed;
 	int error;
 
+	/* See hps_pcie_forget_native(); we may be bound by hand, or after pciehp has failed. */
+	WRITE_ONCE(service->priv_data, NULL);
 	if (service->service != PCIE_PORT_SERVICE_HP || !hps_port_claimed(port))
 		return -ENODEV;
 	pcie = port->subordinate ? kzalloc(sizeof(*pcie), GFP_KERNEL) : NULL;
@@ -359,6 +361,22 @@ void hps_pcie_quiet_native(struct device *service)
 		pci_write_config_byte(pcie->port, where, control & ~mask);
 	if (pcie->irq >= 0)
 		synchronize_irq(pcie->irq);
+}
+
+/*
+ * The native driver leaves behind what it has freed, and error recovery, which holds
+ * the port's device_lock, would hand that to us from the moment at which we are bound.
+ */
+void hps_pcie_forget_native(struct device *service)
+{
+	struct pcie_device *pcie = to_pcie_device(service);
+
+	device_lock(&pcie->port->dev);
+	device_lock(service);
+	if (!service->driver)
+		WRITE_ONCE(pcie->priv_data, NULL);
+	device_unlock(service);
+	device_unlock(&pcie->port->dev);
 }
 
 static void hps_pcie_appeared(struct pci_dev *port, struct device *service)

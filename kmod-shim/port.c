@@ -344,6 +344,8 @@ static int hps_port_adopt(struct hps_port *port)
 	if (!hps_port_is_shpc(port, dev))
 		hps_pcie_quiet_native(dev);
 	device_release_driver(dev);
+	if (!hps_port_is_shpc(port, dev))
+		hps_pcie_forget_native(dev);
 	error = hps_port_is_shpc(port, dev) ? hps_shpc_attach(port->pdev) : hps_pcie_attach(dev);
 	/* Since it was claimed, somebody may have bound us by hand. */
 	if (error && hps_port_owns(port, dev))

@@ -41,6 +41,7 @@ struct device *hps_pcie_service(struct pci_dev *pdev);
 int hps_pcie_attach(struct device *service);
 bool hps_pcie_owns(struct device *service);
 void hps_pcie_quiet_native(struct device *service);
+void hps_pcie_forget_native(struct device *service);
 
 /* shpc.c */
 int hps_shpc_register(void);
