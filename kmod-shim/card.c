@@ -7,11 +7,11 @@
  * until its devices have been removed; then the new one is there. Which properties
  * tell is pciehp's choice (pciehp_device_replaced() of later kernels).
  *
- * Takes pci_bus_sem, which is the last lock in the contract of slot.h; may sleep.
+ * Called under device_locks as well, by probe(), resume and resets; may sleep.
  */
 #include <linux/pci.h>
+#include "compat.h"
 #include "event.h"
-#include "port.h"
 #include "slot.h"
 
 #define HPS_CARD_READY_MS	1000	/* for a device that was reset to answer */
@@ -23,17 +23,20 @@ static unsigned int hps_card_devfn(const struct hps_slot *slot)
 	return PCI_DEVFN(slot->device == HPS_DEVICE_ALL ? 0 : slot->device, 0);
 }
 
+static int hps_card_match(struct device *dev, hps_match_data *data)
+{
+	struct pci_dev *pdev = dev->bus == &pci_bus_type ? to_pci_dev(dev) : NULL;
+
+	/* Virtual functions may be on a bus of their own. */
+	return pdev && !pdev->is_virtfn && pdev->devfn == hps_card_devfn(data);
+}
+
 /* Function 0 of the devices that are there, with a reference, or NULL. */
 static struct pci_dev *hps_card_device(struct hps_slot *slot)
 {
-	struct pci_bus *bus = hps_port_bus(slot->port);
-	struct pci_dev *pdev;
+	struct device *dev = device_find_child(&slot->port->dev, slot, hps_card_match);
 
-	if (!bus)
-		return NULL;
-	pdev = pci_get_slot(bus, hps_card_devfn(slot));
-	put_device(&bus->dev);
-	return pdev;
+	return dev ? to_pci_dev(dev) : NULL;
 }
 
 static bool hps_card_reads(struct pci_dev *pdev, int reg, u32 expected)

@@ -170,31 +170,24 @@ void hps_slot_describe(struct hps_slot *slot, struct hps_event *event)
 	strscpy(event->name, slot->name, sizeof(event->name));
 }
 
-static int hps_slot_disconnect_one(struct pci_dev *pdev, void *data)
+/* @data: the slot that @dev has to be in, or NULL. */
+static int hps_slot_disconnect_one(struct device *dev, void *data)
 {
-	struct hps_slot *slot = data;
-	struct pci_dev *top = pci_physfn(pdev);
-
-	while (top && pci_upstream_bridge(top) != slot->port)
-		top = pci_upstream_bridge(top);
-	if (top && hps_slot_holds(slot, top))
-		xchg(&pdev->error_state, pci_channel_io_perm_failure);
+	if (dev->bus == &pci_bus_type && (!data || hps_slot_holds(data, to_pci_dev(dev)))) {
+		xchg(&to_pci_dev(dev)->error_state, pci_channel_io_perm_failure);
+		device_for_each_child(dev, NULL, hps_slot_disconnect_one);
+	}
 	return 0;
 }
 
 /*
  * Marks what is below the slot as disconnected: drivers fail their accesses at
- * once instead of waiting for dead hardware. There is no way back. Takes
- * pci_bus_sem, so the caller holds nothing but, perhaps, the rescan lock.
+ * once instead of waiting for dead hardware. There is no way back. Not by
+ * pci_walk_bus(): resets and resume come here under device_locks.
  */
 void hps_slot_disconnect(struct hps_slot *slot)
 {
-	struct pci_bus *bus = hps_port_bus(slot->port);
-
-	if (!bus)
-		return;
-	pci_walk_bus(bus, hps_slot_disconnect_one, slot);
-	put_device(&bus->dev);
+	device_for_each_child(&slot->port->dev, slot, hps_slot_disconnect_one);
 }
 
 /* Card and link are gone while the slot is powered: nobody asked for that. */
@@ -279,8 +272,8 @@ static bool hps_slot_is_wanted(struct hps_slot *slot, u32 pending)
 }
 
 /*
- * Runs without any lock held, and remove() does not wait for it: it may sit
- * behind pci_bus_sem for a while. Of a dead slot presses are all there is to tell.
+ * Runs without any lock held, and remove() does not wait for it: it may take
+ * seconds to judge a link. Of a dead slot presses are all there is to tell.
  */
 static void hps_slot_event_work(struct work_struct *work)
 {

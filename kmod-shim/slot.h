@@ -15,9 +15,11 @@
  *	          spinlocks
  *
  * So no show or store method takes the rescan lock; the commit attributes are
- * the exception and say why (commit.c). pci_bus_sem is taken only where none
- * but the rescan lock is held. What a work item touches it holds by reference,
- * and it looks at @dead under the lock that protects what it wants to touch.
+ * the exception and say why (commit.c). Error recovery takes device_locks under
+ * pci_bus_sem; so under a device_lock nothing of ours takes that, but functions of
+ * the core that native drivers call there as well: for slot objects and resets.
+ * What a work item touches it holds by reference, and it looks at @dead under the
+ * lock that protects what it wants to touch.
  */
 #ifndef _HPSHIM_SLOT_H
 #define _HPSHIM_SLOT_H
