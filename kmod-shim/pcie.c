@@ -219,8 +219,8 @@ static int hps_pcie_probe(struct pcie_device *service)
 	pm_runtime_get_sync(&port->dev);
 
 	hps_pcie_number(port, pcie->slot.name, sizeof(pcie->slot.name));
-	error = hps_legacy_init_slot(&pcie->slot, port->subordinate,
-				     hps_port_slot_name(port, HPS_DEVICE_ALL, pcie->slot.name));
+	hps_port_slot_name(port, HPS_DEVICE_ALL, pcie->slot.name);
+	error = hps_legacy_init_slot(&pcie->slot, port->subordinate, pcie->slot.name);
 	if (error)
 		goto err_put;
 

@@ -117,8 +117,11 @@ bool hps_port_was_native(struct pci_dev *pdev)
 	return native;
 }
 
-/* Under which name a slot of @pdev is to be registered: the native one's if it had one. */
-const char *hps_port_slot_name(struct pci_dev *pdev, u8 device, const char *name)
+/*
+ * Under which name a slot of @pdev is to be registered: the native one's if it had one.
+ * @name: HPSHIM_NAME_MAX bytes, with the name to take if not
+ */
+void hps_port_slot_name(struct pci_dev *pdev, u8 device, char *name)
 {
 	struct hps_port *port;
 
@@ -127,9 +130,8 @@ const char *hps_port_slot_name(struct pci_dev *pdev, u8 device, const char *name
 	spin_lock(&hps_ports_lock);
 	port = hps_port_find(pdev);
 	if (port && device < HPS_PORT_DEVICES && port->held[device])
-		name = pci_slot_name(port->held[device]);
+		strscpy(name, pci_slot_name(port->held[device]), HPSHIM_NAME_MAX);
 	spin_unlock(&hps_ports_lock);
-	return name;
 }
 
 static void hps_port_free(struct hps_port *port)

@@ -21,7 +21,7 @@ void hps_port_declined(struct pci_dev *pdev);
 bool hps_port_claimed(struct pci_dev *pdev);
 bool hps_port_was_native(struct pci_dev *pdev);
 void hps_port_lost(struct pci_dev *pdev);
-const char *hps_port_slot_name(struct pci_dev *pdev, u8 device, const char *name);
+void hps_port_slot_name(struct pci_dev *pdev, u8 device, char *name);
 void hps_port_exit(void);
 
 /* port-slots.c */

@@ -253,8 +253,8 @@ static int hps_shpc_add_slot(struct hps_shpc *shpc, int index, u32 config)
 
 	snprintf(slot->slot.name, sizeof(slot->slot.name), "%d",
 		 hps_shpc_slot_number(config, index));
-	error = hps_legacy_init_slot(&slot->slot, bus,
-				     hps_port_slot_name(shpc->bridge, device, slot->slot.name));
+	hps_port_slot_name(shpc->bridge, device, slot->slot.name);
+	error = hps_legacy_init_slot(&slot->slot, bus, slot->slot.name);
 	if (error) {
 		hps_slot_put(&slot->slot);
 		return error;
