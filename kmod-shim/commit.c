@@ -130,6 +130,8 @@ static int hps_commit_slot(struct hps_slot *slot, bool rescan)
 		done.error = rescan ? hps_commit_rescan(slot) : hps_commit_remove(slot);
 	pci_unlock_rescan_remove();
 
+	if (rescan && !done.error && slot->ops->settled)
+		slot->ops->settled(slot);
 	hps_event_send(slot, &done);
 	/* The devices of a card that was changed are gone: now the other one counts. */
 	if (!done.error && !rescan && replaced)

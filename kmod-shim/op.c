@@ -98,9 +98,10 @@ static void hps_op_lane_work(struct hps_slot *slot, struct hps_lane *lane)
 		spin_unlock_irq(&slot->lock);
 		wake_up_all(&slot->wait);
 		kfree(op);
-		hps_event_send(slot, &done);
+		/* Before it is told: the answer may be a rescan, which writes windows. */
 		if (slot->ops->settled)
 			slot->ops->settled(slot);
+		hps_event_send(slot, &done);
 	}
 	hps_slot_put(slot);
 }

@@ -133,6 +133,10 @@ int hps_pcie_resume(struct pcie_device *service)
  * was bound, and so switches off whoever has got a card since then. Hence it is
  * saved anew when an operation has changed it. What it has not restored yet is not
  * for saving: the core has the device_lock while it restores.
+ *
+ * The windows are saved with it, and so once more after each rescan of ours. Not under
+ * the rescan lock: a remover may hold that for as long as a driver likes, and what is
+ * saved in the middle of a rescan is put right at its end.
  */
 void hps_pcie_save_work(struct work_struct *work)
 {

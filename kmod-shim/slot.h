@@ -68,7 +68,8 @@ struct hps_level {
  * @reset: secondary bus reset without events; or NULL.
  * @recovered: the link has changed: was that error recovery, and is it up again?
  *	Waits until that is known. Or NULL.
- * @settled: an operation is done and told. Does not wait. Or NULL.
+ * @settled: an operation or a rescan is done, and about to be told. Does not wait. Or
+ *	NULL.
  * @free: last reference is gone; free after an RCU grace period.
  *
  * All but @level return 0 or a negative errno, -ENODEV on a dead slot, and may
