@@ -20,6 +20,8 @@
 
 static bool is_bound(const struct slot *s, const char *address)
 {
+	if (s->port[0] == '\0')
+		return true; /* uevents are told of by their port: here the link has to do */
 	for (char **b = s->bound; b && *b; b++)
 		if (strcmp(*b, address) == 0)
 			return true;

@@ -254,7 +254,9 @@ static void end_job(struct manager *m, const struct state_job *from, struct slot
 	job.reason = (char *)reason;
 	journal_job_ended(&job, s, manager_now(m));
 	job_dbus_ended(m, &job, from->slot);
-	unbind_undo(m->unbind, &job, s);
+	/* Beside a commit that goes on in the kernel, drivers are not offered anything. */
+	if (from->job.state < JOB_COMMITTING || job_state_is_final(from->job.state))
+		unbind_undo(m->unbind, &job, s);
 }
 
 static bool same_life(const struct state_job *from, const struct slot *s)

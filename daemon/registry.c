@@ -288,6 +288,7 @@ static void put_shim(struct manager *m, const struct shim_slot *from)
 		manager_run_engine(m);
 		keep_for_job(m, s);
 		s->handle = ++m->last_handle;
+		s->unbound = false;
 		s->power_wanted = INDICATOR_KEEP;
 		s->attention_told = s->indicators_refused = false;
 	}

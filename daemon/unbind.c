@@ -297,19 +297,27 @@ static void probe(struct unbind *u, const struct slot *s)
 		log_warning("%s: drivers that were unbound for nothing are not back: %s", s->name, strerror(-r));
 }
 
+static bool is_below(const struct slot *s, const char *port)
+{
+	for (char **above = s->above; above && *above; above++)
+		if (strcmp(*above, port) == 0 && strcmp(s->port, port) != 0)
+			return true;
+	return false;
+}
+
 void unbind_undo(struct unbind *u, const struct job *job, struct slot *s)
 {
 	struct slot *below;
 
-	if (s && job->state == JOB_GONE)
-		s->unbound = job->unbound;
+	if (s)
+		s->unbound = job->unbound && job->state == JOB_GONE;
 	/* An oops in a driver has left its device locked. */
 	if (!s || job->state != JOB_FAILED || job->error == EOWNERDEAD)
 		return;
 	if (job->unbound && slot_refresh_functions(s) >= 0)
 		probe(u, s);
 	TAILQ_FOREACH(below, &u->manager->slots, entry) {
-		if (!below->unbound)
+		if (!below->unbound || !is_below(below, s->port))
 			continue;
 		below->unbound = false;
 		if (slot_refresh_functions(below) >= 0)

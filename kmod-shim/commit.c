@@ -16,6 +16,7 @@
  */
 #include <linux/device.h>
 #include <linux/module.h>
+#include <linux/pm_runtime.h>
 #include <linux/string.h>
 #include "event.h"
 #include "port.h"
@@ -83,9 +84,12 @@ static void hps_commit_scan_bridges(struct hps_slot *slot, struct pci_bus *bus)
 		if (!bridge->subordinate) {
 			pci_hp_add_bridge(bridge);
 		} else if (!hps_port_claimed(bridge)) {
+			/* Asleep, it lets nobody through. */
+			pm_runtime_get_sync(&bridge->dev);
 			for (devfn = 0; devfn < 0x100; devfn += 8)
 				pci_scan_slot(bridge->subordinate, devfn);
 			hps_commit_scan_bridges(NULL, bridge->subordinate);
+			pm_runtime_put(&bridge->dev);
 		}
 	}
 }
@@ -104,12 +108,13 @@ static int hps_commit_rescan(struct hps_slot *slot)
 	if (!pci_scan_slot(bus, PCI_DEVFN(device, 0)) && !occupied)
 		return -ENODEV;
 	hps_commit_scan_bridges(slot, bus);
-	/* The windows of devices that are in use stay where they are. */
-	if (occupied)
+	/* Windows and payload sizes of devices that are in use stay as they are. */
+	if (occupied) {
 		pci_assign_unassigned_bus_resources(bus);
-	else
+	} else {
 		hps_assign(slot);
-	pcie_bus_configure_settings(bus);
+		pcie_bus_configure_settings(bus);
+	}
 	pci_bus_add_devices(bus);
 	return 0;
 }
