@@ -42,9 +42,9 @@ def test_a_driver_that_comes_late_ends_the_insert_at_once(g):
 
 @pytest.mark.expect_hang
 def test_an_insert_waits_for_a_probe_that_goes_on_after_the_rescan(patient):
-    """Kernels that heed PROBE_PREFER_ASYNCHRONOUS; on others the rescan itself waits."""
+    """On kernels that probe new devices asynchronously; on others the rescan itself waits."""
     g = patient
-    g.run(f"insmod {stuck.MODULE} doomed=1")
+    g.run(f"insmod {stuck.MODULE} doomed=1 async_probe")
     g.plug(stuck.CARD, SLOT)
     g.wait_until(PROBING, DONE)
     g.wait_until(STEP.format("rescan|confirm"), DONE)

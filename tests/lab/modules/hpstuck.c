@@ -70,7 +70,6 @@ static struct pci_driver hpstuck_driver = {
 	.id_table = hpstuck_ids,
 	.probe = hpstuck_probe,
 	.remove = hpstuck_remove,
-	.driver.probe_type = PROBE_PREFER_ASYNCHRONOUS,	/* as nvme; older kernels do not heed it */
 };
 module_pci_driver(hpstuck_driver);
 
