@@ -117,13 +117,10 @@ const struct job *registry_port_job(struct manager *m, const char *port, struct 
 
 		if (!job)
 			continue;
-		registry_parent(m, s);	/* so that it is known what is above */
+		registry_parent(m, s); /* so that it is known what is above */
 		*ret = s;
-		if (strcmp(s->port, port) == 0)
+		if (slot_is_below(s, port))
 			return job;
-		for (char **above = s->above; above && *above; above++)
-			if (strcmp(*above, port) == 0)
-				return job;
 	}
 	return NULL;
 }
@@ -434,7 +431,7 @@ static int list_native(struct manager *m)
 	for (size_t i = 0; i < n; i++) {
 		s = by_kernel_name(m, found[i].name);
 		if ((s && s->backend == BACKEND_SHIM) || found[i].shim)
-			continue; /* its SLOT_ADD is on the way */
+			continue; /* it is the shim's, or its SLOT_ADD is on the way */
 
 		bool new = !s;
 

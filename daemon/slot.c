@@ -104,6 +104,16 @@ void slot_forget_above(struct slot *s)
 	s->above = NULL;
 }
 
+bool slot_is_below(const struct slot *s, const char *port)
+{
+	if (strcmp(s->port, port) == 0)
+		return true;
+	for (char **above = s->above; above && *above; above++)
+		if (strcmp(*above, port) == 0)
+			return true;
+	return false;
+}
+
 static int set_place(struct slot *s, const char *address, const char *port)
 {
 	if (strcmp(s->port, port) != 0)

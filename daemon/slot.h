@@ -86,6 +86,9 @@ DEFINE_CLEANUP(struct slot *, slot_free);
 
 /* To be called when the port may be another one than when @above was read. */
 void slot_forget_above(struct slot *s);
+/* Whether it is below @port, at once or with bridges in between; as far as is known what is
+ * above it. */
+bool slot_is_below(const struct slot *s, const char *port);
 
 /* The name in /sys/bus/pci/slots: "3" for slot3. */
 const char *slot_kernel_name(const struct slot *s);

@@ -297,14 +297,6 @@ static void probe(struct unbind *u, const struct slot *s)
 		log_warning("%s: drivers that were unbound for nothing are not back: %s", s->name, strerror(-r));
 }
 
-static bool is_below(const struct slot *s, const char *port)
-{
-	for (char **above = s->above; above && *above; above++)
-		if (strcmp(*above, port) == 0 && strcmp(s->port, port) != 0)
-			return true;
-	return false;
-}
-
 void unbind_undo(struct unbind *u, const struct job *job, struct slot *s)
 {
 	struct slot *below;
@@ -317,8 +309,8 @@ void unbind_undo(struct unbind *u, const struct job *job, struct slot *s)
 	if (job->unbound && slot_refresh_functions(s) >= 0)
 		probe(u, s);
 	TAILQ_FOREACH(below, &u->manager->slots, entry) {
-		if (!below->unbound || !is_below(below, s->port))
-			continue;
+		if (!below->unbound || strcmp(below->port, s->port) == 0 || !slot_is_below(below, s->port))
+			continue; /* not in this slot, nor in another one on its bus */
 		below->unbound = false;
 		if (slot_refresh_functions(below) >= 0)
 			probe(u, below);

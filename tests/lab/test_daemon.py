@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The daemon comes and goes; slots always have somebody who drives them."""
 
+import json
+
 import pytest
 
 from lab import shim, stuck
@@ -160,3 +162,16 @@ def test_a_driver_that_does_not_let_go_keeps_no_slot_but_its_own(guest):
     stuck.sleep(g, 0)
     g.run("hpctl eject slot3", timeout=DONE)
     g.wait_deleted("edu3", DONE)
+
+
+@pytest.mark.long
+def test_a_port_is_not_given_back_while_there_is_a_job_below_it(guest):
+    g = guest("switch", fresh=True)
+    plug(g, "nvme", 3)
+    g.run("hpctl replace --no-block slot3")     # waits for a card
+    done = g.run("hpctl release slot1", check=False)
+    assert done.rc == 5 and "(replace of slot3, " in done.err
+    number, = (job["id"] for job in json.loads(g.out("hpctl --json jobs"))["jobs"])
+    g.run(f"hpctl cancel {number}", check=False, timeout=DONE)
+    g.run("hpctl release slot1", timeout=DONE)
+    assert slots(g)["slot1"]["backend"] == "native"
